@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+# The one build of runnel. GNU make and a C compiler (gcc >= 11 or clang >= 14) are all it needs; `make help` lists
+# what it can do. Everything that it makes lies under build/.
+
+VERSION   := 0.1.0
+SONAME    := librunnel.so.0
+BUILD     ?= release
+PREFIX    ?= /usr/local
+LIBDIR    ?= $(PREFIX)/lib
+BUILD_DIR ?= build
+
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-builtin-rules
+
+# ThreadSanitizer follows switches between tasks only in clang (gcc 12 runs out of fibers).
+ifeq ($(BUILD)-$(origin CC),tsan-default)
+CC := clang
+OUT := $(BUILD_DIR)/tsan
+else ifeq ($(origin CC),default)
+OUT := $(BUILD_DIR)/$(BUILD)
+else
+OUT := $(BUILD_DIR)/$(BUILD)-$(notdir $(firstword $(CC)))
+endif
+
+# -- flags: the user's CPPFLAGS, CFLAGS and LDFLAGS come last, so they win -------------------------------------------
+
+VARIANT_release := -DNDEBUG
+VARIANT_debug   :=
+VARIANT_asan    := -fsanitize=address,undefined -fno-sanitize-recover=all
+VARIANT_tsan    := -fsanitize=thread
+DEFAULT_release := -O2 -g
+DEFAULT_debug   := -O0 -g
+DEFAULT_asan    := -O1 -g
+DEFAULT_tsan    := -O1 -g
+ifndef DEFAULT_$(BUILD)
+$(error BUILD=$(BUILD): it is one of release, debug, asan, tsan)
+endif
+CFLAGS ?= $(DEFAULT_$(BUILD))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wpedantic -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(WERROR),1)
+WARNINGS += -Werror
+endif
+
+accepts = $(shell $(CC) -Werror $(1) -x c -fsyntax-only /dev/null 2>/dev/null && echo $(1))
+# No shadow stack: a switch of fibers moves none, and a loader that asks sees it (src/fiber/switch.c).
+OPTIONAL := $(call accepts,-fstack-clash-protection) $(call accepts,-fcf-protection=none)
+
+HOUSE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-omit-frame-pointer $(OPTIONAL) -pthread \
+  $(WARNINGS) $(VARIANT_$(BUILD))
+# One short line for each step; V=1 shows the commands.
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
+COMPILE = $(CC) $(HOUSE_CFLAGS) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+LINK    = $(CC) $(VARIANT_$(BUILD)) -pthread $(CFLAGS) $(LDFLAGS)
+
+# -- what there is: by glob, no list to keep. TESTS='tests/unit/test_list.c' links the runner from that alone --------
+
+SOURCES  ?= $(sort $(wildcard src/*/*.c src/runnel.c))
+TESTS    ?= $(sort $(wildcard tests/unit/*.c tests/api/*.c tests/stress/*.c tests/oom/*.c tests/model/*.c))
+HARNESS  := $(sort $(wildcard tests/harness/*.c))
+SELF     := $(sort $(wildcard tests/harness/self/*.c))
+TALLY    := $(sort $(wildcard examples/apps/tally/*.c))
+EXAMPLES := $(sort $(wildcard examples/*.c))
+FIGURES  := $(sort $(wildcard bench/*.c))
+HEADERS  := $(sort $(wildcard include/runnel/*.h))
+
+# Weak references do not pull objects out of an archive: once the library is complete, the runners take all of it.
+LIBRARY   = $(if $(wildcard src/runnel.c),-Wl$(comma)--whole-archive) $(OUT)/librunnel.a -Wl$(comma)--no-whole-archive
+comma    := ,
+
+objects   = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+programs := $(patsubst examples/%.c,$(OUT)/examples/%,$(EXAMPLES))
+all_objects := $(sort $(call objects,$(SOURCES) $(TESTS) $(HARNESS) $(SELF) $(TALLY) $(EXAMPLES) $(FIGURES)))
+
+.DEFAULT_GOAL := all
+.PHONY: all check tests examples demo bench figures lint install clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(OUT)/librunnel.a $(OUT)/$(SONAME)
+
+# A stamp changes only when its text does. Flags rebuild everything; a list of sources relinks when a file goes.
+define stamp
+$(OUT)/$(1).stamp: FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$(2))' > $$@
+endef
+$(eval $(call stamp,flags,$$(CC) $$(HOUSE_CFLAGS) $$(CPPFLAGS) $$(CFLAGS) $$(LDFLAGS)))
+$(eval $(call stamp,library,$$(SOURCES)))
+$(eval $(call stamp,tests,$$(TESTS)))
+$(eval $(call stamp,harness,$$(HARNESS) $$(SELF)))
+$(eval $(call stamp,tally,$$(TALLY)))
+$(eval $(call stamp,figures,$$(FIGURES)))
+
+$(OUT)/obj/src/%.o: src/%.c $(OUT)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(call COMPILE,-Isrc -Iinclude)
+
+$(OUT)/obj/tests/%.o: tests/%.c $(OUT)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(call COMPILE,-Isrc -Iinclude -Itests)
+
+$(OUT)/obj/examples/%.o: examples/%.c $(OUT)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(call COMPILE,-Iinclude)
+
+$(OUT)/obj/bench/%.o: bench/%.c $(OUT)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(call COMPILE,-Isrc -Iinclude)
+
+$(OUT)/librunnel.a: $(call objects,$(SOURCES)) $(OUT)/library.stamp
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(OUT)/$(SONAME): $(call objects,$(SOURCES)) $(OUT)/library.stamp
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete -o $@ $(filter %.o,$^)
+
+$(OUT)/tests/run: $(call objects,$(HARNESS) $(TESTS)) $(OUT)/librunnel.a $(OUT)/tests.stamp $(OUT)/harness.stamp
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) -lm
+
+$(OUT)/tests/run-self: $(call objects,$(HARNESS) $(SELF)) $(OUT)/librunnel.a $(OUT)/harness.stamp
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY)
+
+$(OUT)/examples/%: $(OUT)/obj/examples/%.o $(OUT)/librunnel.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $< $(OUT)/librunnel.a
+
+$(OUT)/tally: $(call objects,$(TALLY)) $(OUT)/librunnel.a $(OUT)/tally.stamp
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(OUT)/librunnel.a
+
+$(OUT)/figures: $(call objects,$(FIGURES)) $(OUT)/librunnel.a $(OUT)/figures.stamp
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(OUT)/librunnel.a
+
+-include $(all_objects:.o=.d)
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+tests: $(OUT)/tests/run $(OUT)/tests/run-self
+examples: $(programs) $(if $(TALLY),$(OUT)/tally)
+
+# ONLY='mpsc_*' runs those cases of the runner and nothing else.
+check: all tests $(if $(ONLY),,examples)
+	@CC='$(CC)' OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)' MAKE='$(MAKE)' tools/run-suites $(foreach name,$(ONLY),'$(name)')
+
+demo: $(OUT)/tally
+	@tools/demo $(OUT)/tally
+
+figures: $(OUT)/figures
+
+# ONLY='mpsc_* idle_10s' WORKERS=2 QUICK=1
+bench: $(OUT)/figures
+	@$(OUT)/figures $(if $(filter 1,$(QUICK)),--quick) $(if $(WORKERS),--workers $(WORKERS)) $(foreach name,$(ONLY),'$(name)')
+
+lint:
+	@tools/lint
+
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/include/runnel' '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	install -m 644 include/runnel.h '$(DESTDIR)$(PREFIX)/include/'
+	install -m 644 $(HEADERS) '$(DESTDIR)$(PREFIX)/include/runnel/'
+	install -m 644 $(OUT)/librunnel.a '$(DESTDIR)$(LIBDIR)/'
+	install -m 755 $(OUT)/$(SONAME) '$(DESTDIR)$(LIBDIR)/librunnel.so.$(VERSION)'
+	ln -sf librunnel.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/librunnel.so'
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: runnel' \
+	  'Description: tasks and channels for C' 'Version: $(VERSION)' 'Cflags: -I$${includedir} -pthread' \
+	  'Libs: -L$${libdir} -lrunnel -pthread' > '$(DESTDIR)$(LIBDIR)/pkgconfig/runnel.pc'
+
+clean:
+	rm -rf $(BUILD_DIR)
+
+help:
+	@printf '%s\n' \
+	  'make                  build/release/librunnel.a and $(SONAME)' \
+	  'make check            builds and runs all tests; last line: N passed, N failed' \
+	  'make check ONLY=GLOB  the cases of the test runner with such names' \
+	  'make demo             builds tally and counts words of real text with it' \
+	  'make bench            measures what things cost; ONLY=GLOB WORKERS=N QUICK=1' \
+	  'make examples         builds the examples' \
+	  'make lint             layers, atomics, labels, style' \
+	  'make install          headers, libraries, runnel.pc; DESTDIR= PREFIX= LIBDIR=' \
+	  'make clean            removes $(BUILD_DIR)/' \
+	  '' \
+	  'BUILD=release|debug|asan|tsan  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=  BUILD_DIR=' \
+	  'TESTS="tests/unit/test_list.c" SOURCES="src/base/error.c": only these, while parts are in the making'
