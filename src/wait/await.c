@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* await.c - the one primitive under every call that can wait (walk-through in await.h). */
+#include "wait/await.h"
+
+#include "platform/platform.h"
+
+/* Parks that end by themselves would be for a caller without a frame; those use callback.h. */
+static bool may_park(const struct rn__party *self)
+{
+    return self->kind->park != NULL;
+}
+
+/* The checks at the entry of every waiting call, also of one that would not have to wait: so that a loop over a
+ * channel that is never empty notices a cancellation. */
+static int entry(const struct rn__party *self, enum rn__cancelling cancelling)
+{
+    if (RN__UNLIKELY(rn__callback_running()))
+        return RN_EDEADLK;
+    if (self != NULL && cancelling == RN__CANCELLABLE && RN__UNLIKELY(rn__party_is_cancelled(self)))
+        return RN_ECANCELED;
+    return 0;
+}
+
+int rn__await_entry(enum rn__cancelling cancelling)
+{
+    return entry(rn__party_current(), cancelling);
+}
+
+void rn__budget_spend(struct rn__party *self)
+{
+    if (self == NULL || --self->budget > 0)
+        return;
+    self->budget = RN__BUDGET;
+    if (self->kind->yield != NULL && !rn__callback_running())
+        self->kind->yield(self);
+}
+
+int rn__attempt(struct rn__operation *operation, int pending)
+{
+    struct rn__wakes wakes = {0};
+    rn__lock_acquire(operation->lock);
+    const int rc = operation->kind->attempt(operation, &wakes);
+    rn__lock_release(operation->lock);
+    rn__wakes_run(&wakes);
+    return rc == RN__PENDING ? pending : rc;
+}
+
+static void describe(struct rn__party *self, const char *verb, const char *name, const void *object, int64_t deadline)
+{
+    rn__store_relaxed(&self->wait_name, name);         /* rlx: hints for the dump, each a word of its own */
+    rn__store_relaxed(&self->wait_object, object);     /* rlx: as above */
+    rn__store_relaxed(&self->wait_deadline, deadline); /* rlx: as above */
+    rn__store_relaxed(&self->wait_verb, verb);         /* rlx: as above */
+}
+
+/* Armed, and standing in every queue: until somebody fires. Gives which case it was. */
+static uint32_t park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling)
+{
+    uint32_t which = RN__BY_CANCEL;
+    if (cancelling == RN__UNCANCELLABLE || !rn__party_is_cancelled(self) || !rn__party_disarm(self)) {
+        self->kind->park(self, deadline);
+        which = rn__party_settle(self);
+    }
+    rn__store_relaxed(&self->wait_verb, NULL); /* rlx: a hint for the dump */
+    return which;
+}
+
+/* An uncancellable wait is one that the canceller cannot see. */
+static uint64_t arm(struct rn__party *self, enum rn__cancelling cancelling)
+{
+    const uint32_t hidden = cancelling == RN__UNCANCELLABLE;
+    self->shield += hidden;
+    const uint64_t token = rn__party_arm(self);
+    self->shield -= hidden;
+    return token;
+}
+
+static void withdraw(struct rn__operation *operation)
+{
+    rn__lock_acquire(operation->lock);
+    rn__waiter_remove(&operation->waiter);
+    rn__lock_release(operation->lock);
+}
+
+/* Under the lock, the attempt was pending: stands in the queue, unlocks, waits. */
+static int enlist_and_park(struct rn__operation *operation, struct rn__party *self, rn_deadline deadline,
+                           enum rn__cancelling cancelling)
+{
+    const int64_t until = rn__deadline_ns(deadline);
+    operation->waiter.token = arm(self, cancelling);
+    operation->waiter.which = 0;
+    rn__waitq_push(operation->queue, &operation->waiter);
+    describe(self, operation->kind->verb, operation->name, operation->object, until);
+    rn__lock_release(operation->lock);
+    const uint32_t which = park(self, until, cancelling);
+    if (which == 0)
+        return operation->waiter.result;
+    withdraw(operation);
+    return which == RN__BY_TIMER ? RN_ETIMEDOUT : RN_ECANCELED;
+}
+
+int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__cancelling cancelling)
+{
+    struct rn__party *self = rn__party_current();
+    struct rn__wakes wakes = {0};
+    int rc = entry(self, cancelling);
+    if (rc != 0)
+        return rc;
+    rn__lock_acquire(operation->lock);
+    rc = operation->kind->attempt(operation, &wakes);
+    if (RN__LIKELY(rc != RN__PENDING)) {
+        rn__lock_release(operation->lock);
+        rn__wakes_run(&wakes);
+        rn__budget_spend(self);
+        return rc;
+    }
+    rc = RN_ETIMEDOUT;
+    if (rn__deadline_passed(deadline))
+        goto unlock;
+    rc = RN_ENOMEM;
+    if (self == NULL && (self = rn__party_of_caller()) == NULL)
+        goto unlock;
+    rc = RN_EDEADLK;
+    if (!may_park(self))
+        goto unlock;
+    return enlist_and_park(operation, self, deadline, cancelling);
+unlock:
+    rn__lock_release(operation->lock);
+    return rc;
+}
+
+/* A plain thread that only sleeps need not be known to anybody. */
+static void sleep_alone(int64_t until)
+{
+    const uint32_t nobody_knows = 0;
+    while (rn__platform_futex_wait(&nobody_knows, 0, until))
+        ;
+}
+
+int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling)
+{
+    struct rn__party *self = rn__party_current();
+    const int rc = entry(self, cancelling);
+    if (rc != 0)
+        return rc;
+    if (rn__deadline_passed(deadline)) {
+        rn__budget_spend(self);
+        return RN_ETIMEDOUT;
+    }
+    if (self == NULL) {
+        sleep_alone(rn__deadline_ns(deadline));
+        return RN_ETIMEDOUT;
+    }
+    if (!may_park(self))
+        return RN_EDEADLK;
+    arm(self, cancelling);
+    describe(self, "sleep", NULL, NULL, rn__deadline_ns(deadline));
+    return park(self, rn__deadline_ns(deadline), cancelling) == RN__BY_CANCEL ? RN_ECANCELED : RN_ETIMEDOUT;
+}

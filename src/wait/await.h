@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* await.h - the one primitive under every call that can wait.
+ *
+ * An operation is something that may be possible now or later: take a message, join a task. It knows how to try
+ * (under its object's lock) and where to stand if that is not possible. Everything else is the same for all: may
+ * the caller wait, was it cancelled, has the deadline passed, arm, stand in the queue, park, leave.
+ *
+ *     public call            rn__await() / rn__attempt()                       the peer
+ *     ----------------       -------------------------------------------       -----------------------------------
+ *     fill an operation ---> lock; attempt(): done ------> unlock; wake others
+ *                            pending -> arm; push; unlock
+ *                            cancelled meanwhile? -> leave
+ *                            park ............................................> lock; rn__waitq_claim() wins the word
+ *                            settle <----------------------------------------- moves the value; unlock; schedule
+ *                            peer's: give its result
+ *                            timer's, canceller's: lock; remove; unlock
+ */
+#ifndef RN__WAIT_AWAIT_H
+#define RN__WAIT_AWAIT_H
+
+#include "platform/lock.h"
+#include "wait/clock.h"
+#include "wait/waiter.h"
+
+#include <runnel/error.h>
+
+/* attempt()'s answer for "not now"; no code of error.h. */
+#define RN__PENDING 1
+
+struct rn__operation;
+
+struct rn__operation_kind {
+    const char *verb; /* for the dump: "mpsc recv" */
+    /* Under the object's lock. RN__PENDING, or the operation has happened and this is its code; peers that it
+     * served are in *wakes. */
+    int (*attempt)(struct rn__operation *operation, struct rn__wakes *wakes);
+};
+
+struct rn__operation {
+    const struct rn__operation_kind *kind;
+    struct rn__lock *lock;   /* the object's */
+    struct rn__waitq *queue; /* where to stand while it is not possible */
+    void *object;
+    const char *name; /* of the object, static text; NULL: it has none */
+    void *data;       /* the value to give, or the place for the one to get */
+    uint64_t *count;  /* a second result, such as how many messages were missed */
+    struct rn__waiter waiter;
+};
+
+enum rn__cancelling { RN__UNCANCELLABLE, RN__CANCELLABLE };
+
+/* Waits until the operation has happened and gives its code; or RN_ECANCELED (at entry too), RN_ETIMEDOUT,
+ * RN_EDEADLK (called by a callback that may not wait), RN_ENOMEM (a plain thread's first wait): then it has not. */
+int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__cancelling cancelling);
+
+/* The checks with which each waiting call begins, for those that must do something before they can wait:
+ * 0 | RN_EDEADLK | RN_ECANCELED. */
+int rn__await_entry(enum rn__cancelling cancelling);
+
+/* The try_ form: the operation's code, or `pending` if it would have to wait. */
+int rn__attempt(struct rn__operation *operation, int pending);
+
+/* Waits for the deadline alone: RN_ETIMEDOUT, RN_ECANCELED, RN_EDEADLK. */
+int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling);
+
+/* What every operation pays that completed without parking: after RN__BUDGET of them others get a turn. */
+void rn__budget_spend(struct rn__party *self);
+
+#endif

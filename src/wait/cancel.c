@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* cancel.c - what a caller may ask and say about its own cancellation (<runnel/cancel.h>), and sleeping. */
+#include "wait/await.h"
+
+#include <runnel/cancel.h>
+#include <runnel/time.h>
+
+int rn_cancelled(void)
+{
+    const struct rn__party *self = rn__party_current();
+    return self == NULL ? 0 : rn__load_acquire(&self->cause); /* PARTY-9 */
+}
+
+/* A plain thread cannot be cancelled, so there is nothing to shield. */
+void rn_shield_enter(void)
+{
+    struct rn__party *self = rn__party_current();
+    if (self != NULL && self->kind->cancellable)
+        self->shield++;
+}
+
+void rn_shield_leave(void)
+{
+    struct rn__party *self = rn__party_current();
+    if (self == NULL || !self->kind->cancellable)
+        return;
+    if (self->shield > 0)
+        self->shield--;
+}
+
+int rn_sleep_until(rn_deadline deadline)
+{
+    const int rc = rn__await_deadline(deadline, RN__CANCELLABLE);
+    return rc == RN_ETIMEDOUT ? 0 : rc;
+}
+
+int rn_sleep_ms(int64_t ms)
+{
+    return rn_sleep_until(rn_in_ms(ms));
+}

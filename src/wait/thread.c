@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.c - a plain thread as a party: it gets a slot at its first wait, sleeps on the slot's word, and gives the
+ * slot back when it ends.
+ *
+ * FIRED says that somebody has won, not yet that the value has been moved; so the winner's schedule writes READY,
+ * and only that lets the thread go on. A late futex wake can reach a slot that serves somebody else by then: a wake
+ * for no reason, which every sleeper expects.
+ *
+ * Edges
+ *  THREAD-1 rn__thread_schedule() release -> THREAD-2 rn__thread_park() acquire: what the winner wrote into the frame
+ */
+#include "platform/platform.h"
+#include "wait/clock.h"
+#include "wait/thread.h"
+
+static bool is_ready(uint64_t word)
+{
+    return rn__word_state(word) == RN__PARTY_READY;
+}
+
+/* Time is up. Either nobody came, and we won our own wait; or somebody is about to schedule us: wait for that. */
+static bool fire_by_timer(struct rn__party *party, uint64_t word)
+{
+    return rn__party_fire(rn__token(party->index, rn__word_epoch(word)), RN__BY_TIMER);
+}
+
+void rn__thread_park(struct rn__party *party, int64_t deadline)
+{
+    uint64_t word;
+    while (!is_ready(word = rn__load_acquire(&party->word))) { /* THREAD-2 */
+        if (rn__platform_futex_wait(rn__word_low(&party->word), (uint32_t)word, deadline))
+            continue;
+        if (fire_by_timer(party, word))
+            return;
+        deadline = RN__NEVER;
+    }
+}
+
+void rn__thread_schedule(struct rn__party *party)
+{
+    const uint64_t word = rn__load_relaxed(&party->word); /* rlx: FIRED by us, so nobody else writes it */
+    const uint32_t *address = rn__word_low(&party->word);
+    rn__store_release(&party->word,
+                      rn__word(rn__word_epoch(word), rn__word_which(word), RN__PARTY_READY)); /* THREAD-1 */
+    rn__platform_futex_wake(address, 1);
+}
+
+static const struct rn__party_kind thread_kind = {
+    .name = "thread", .park = rn__thread_park, .schedule = rn__thread_schedule};
+
+static void thread_ended(void *value)
+{
+    rn__party_set_current(NULL);
+    rn__party_give_back(value);
+}
+
+RN__NOINLINE struct rn__party *rn__party_of_caller(void)
+{
+    struct rn__party *party = rn__party_current();
+    if (party != NULL)
+        return party;
+    party = rn__party_take(&thread_kind);
+    if (party == NULL)
+        return NULL;
+    rn__party_set_current(party);
+    if (rn__platform_at_thread_exit(thread_ended)) /* else the slot stays taken: a leak of 256 bytes, no harm */
+        rn__platform_thread_exit_value(party);
+    return party;
+}
