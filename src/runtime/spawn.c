@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn.c - from a public call to a fresh task in somebody's deque. */
+#include "base/log.h"
+#include "runtime/runtime.h"
+
+#include <runnel/error.h>
+
+static const rn_spawn_opts defaults;
+
+static int check(const struct rn__task_order *order)
+{
+    const rn_spawn_opts *opts = order->opts;
+    uint64_t rest = opts->reserved0;
+    for (size_t i = 0; i < RN__COUNT(opts->reserved); i++)
+        rest |= opts->reserved[i];
+    if (order->fn == NULL || rest != 0 || (opts->flags & ~(uint32_t)RN_TASK_FLOAT_CONTROL) != 0)
+        return RN_EINVAL;
+    if ((uint32_t)opts->place > RN_PLACE_THREAD || (opts->place != RN_PLACE_WORKER && opts->worker != 0))
+        return RN_EINVAL;
+    if (opts->stack_size != 0 && (opts->stack_size < RN_STACK_SIZE_MIN || opts->stack_size > RN_STACK_SIZE_MAX))
+        return RN_EINVAL;
+    if (order->copy && (order->copy_size > RN_SPAWN_COPY_MAX || (order->copy_size > 0 && order->arg == NULL)))
+        return RN_EINVAL;
+    if (order->runtime == NULL)
+        return RN_NO_RUNTIME;
+    return opts->place == RN_PLACE_WORKER && opts->worker >= order->runtime->worker_count ? RN_EINVAL : 0;
+}
+
+/* The worker whose pockets and counters the caller may use: its own, if it is one of this runtime's. */
+static struct rn__worker *caller_in(const struct rn_runtime *runtime)
+{
+    struct rn__worker *worker = rn__worker_current();
+    return worker != NULL && worker->runtime == runtime ? worker : NULL;
+}
+
+static bool reserve_stack(struct rn__task *task, size_t stack_size)
+{
+    struct rn_runtime *runtime = task->runtime;
+    struct rn__worker *worker = caller_in(runtime);
+    task->stack_class = stack_size == 0 ? runtime->stack_class : rn__stack_class_of(stack_size);
+    if (task->stack_class == NULL)
+        return false;
+    if (worker != NULL && task->stack_class == runtime->stack_class)
+        return rn__worker_reserve_stack(worker);
+    return rn__stacks_reserve(task->stack_class, 1);
+}
+
+/* On the caller's own worker nobody need be told: the caller will look itself before it idles. */
+static void place(struct rn__task *task, const rn_spawn_opts *opts)
+{
+    struct rn_runtime *runtime = task->runtime;
+    struct rn__worker *here = caller_in(runtime);
+    struct rn__task *spawner = here == NULL ? NULL : rn__task_current();
+    const bool chosen = opts->place == RN_PLACE_WORKER;
+    struct rn__worker *worker = chosen ? runtime->workers[opts->worker]
+                                       : rn__site_place(task->site, runtime, spawner, opts->place);
+    rn__site_enter(task, worker);
+    if (chosen && worker == here)
+        rn__ready_push(&worker->ready, task);
+    else if (chosen)
+        rn__worker_post(worker, task);
+    else
+        rn__fresh_push(&worker->fresh, task);
+    if (!chosen && worker != here)
+        rn__worker_kick(worker);
+}
+
+/* A spawn that a shutdown overtakes still runs its function once, cancelled: the shutdown's walk over the table sees
+ * the task, or we see that it has begun. */
+static int start(struct rn__task *task, const rn_spawn_opts *opts)
+{
+    struct rn_runtime *runtime = task->runtime;
+    struct rn__worker *here = caller_in(runtime);
+    if (opts->place != RN_PLACE_THREAD && !reserve_stack(task, opts->stack_size))
+        return RN_ENOMEM;
+    if (!rn__runtime_enter(runtime, here)) {
+        if (opts->place != RN_PLACE_THREAD)
+            rn__stacks_unreserve(task->stack_class, 1);
+        return RN_SHUTDOWN;
+    }
+    if (rn__load_seq_cst(&runtime->stopping) != 0) /* QUIET-4 */
+        rn__party_cancel(&task->party, RN_SHUTDOWN);
+    if (opts->place != RN_PLACE_THREAD) {
+        place(task, opts);
+        return 0;
+    }
+    const int rc = rn__own_thread_start(task, opts->stack_size);
+    if (rc != 0)
+        rn__runtime_leave(runtime, here);
+    return rc;
+}
+
+static int spawn(rn_task *out, struct rn__task_order *order, rn_site *site)
+{
+    struct rn__task *task;
+    const struct rn__task *self = rn__task_current();
+    if (out != NULL)
+        *out = RN_NO_TASK;
+    if (order->opts == NULL)
+        order->opts = &defaults;
+    order->runtime = order->opts->runtime != NULL ? order->opts->runtime : self != NULL ? self->runtime : NULL;
+    order->handle = out != NULL;
+    int rc = check(order);
+    if (rc != 0)
+        return rc;
+    order->site = rn__site_of(site);
+    if (order->site == NULL)
+        return RN_ENOMEM;
+    rc = rn__task_new(&task, order);
+    if (rc != 0)
+        return rc;
+    const rn_task handle = rn__task_handle(task);
+    rc = start(task, order->opts);
+    if (rc != 0) {
+        rn__task_discard(task);
+        return rc;
+    }
+    if (out != NULL)
+        *out = handle;
+    return 0;
+}
+
+int rn__spawn(rn_site *site, rn_task *out, rn_fn *fn, void *arg, const rn_spawn_opts *opts)
+{
+    struct rn__task_order order = {.fn = fn, .arg = arg, .opts = opts};
+    return spawn(out, &order, site);
+}
+
+int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size_t size, const rn_spawn_opts *opts)
+{
+    struct rn__task_order order = {
+        .fn = fn, .arg = (void *)(uintptr_t)arg, .copy = true, .copy_size = size, .opts = opts};
+    return spawn(out, &order, site);
+}
