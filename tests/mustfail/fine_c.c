@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* must compile, in C without a single warning: everything typed once, beside variables named like our parameters */
+#include <runnel.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int tx, rx, out, n, code, opts, msg, value, deadline, capacity, site, arg, made, missed, initial;
+
+struct point {
+    int x, y;
+};
+
+static void text_drop(char **text)
+{
+    free(*text);
+}
+static int text_clone(char **to, char *const *from)
+{
+    *to = *from;
+    return 0;
+}
+
+RN_MPSC_PLAIN(jobs, int);
+RN_MPSC_PLAIN(names, const char *);
+RN_MPSC_OWNED(texts, char *, text_drop);
+RN_ONESHOT_PLAIN(answers, struct point);
+RN_ONESHOT_OWNED(letters, char *, text_drop);
+RN_BROADCAST_PLAIN(events, struct point);
+RN_BROADCAST_OWNED(news, char *, text_drop, text_clone);
+RN_WATCH_PLAIN(mode, int);
+RN_WATCH_OWNED(config, char *, text_drop);
+
+struct pair {
+    jobs_tx *first;
+    names_tx *second;
+};
+RN_TASK(consumer, jobs_rx *);
+RN_TASK(producer, struct pair);
+
+static int consumer(jobs_rx *given)
+{
+    RN_AUTO(jobs_rx) jobs = given;
+    int job;
+    while (jobs_recv(jobs, &job) == 0)
+        printf("%d\n", job);
+    return 0;
+}
+
+static int producer(struct pair pair)
+{
+    int rc = jobs_send(pair.first, 1);
+    if (rc == 0)
+        rc = names_send_until(pair.second, "one", rn_in_ms(5));
+    jobs_tx_drop(pair.first);
+    names_tx_drop(pair.second);
+    return rc;
+}
+
+static int plain(void *point)
+{
+    return ((struct point *)point)->x;
+}
+
+static int channels(void)
+{
+    RN_AUTO(texts_tx) text = NULL;
+    RN_AUTO(texts_rx) reader = NULL;
+    RN_TRY(texts_channel_with(&text, &reader, RN_UNBOUNDED, &(rn_mpsc_opts){.name = "texts"}));
+    RN_TRY(texts_give(text, NULL));
+
+    RN_AUTO(news_tx) station = NULL;
+    RN_AUTO(news_rx) listener = NULL;
+    uint64_t lost;
+    char *item;
+    RN_TRY(news_channel(&station, NULL, 16));
+    RN_TRY(news_subscribe(&listener, station));
+    RN_TRY(news_try_recv(listener, &item, &lost));
+
+    RN_AUTO(config_tx) owner = NULL;
+    RN_AUTO(config_rx) user = NULL;
+    char *const *current;
+    RN_TRY(config_channel(&owner, &user, NULL));
+    RN_TRY(config_borrow(user, &current));
+    config_release(user);
+
+    RN_AUTO(rn_mpsc_tx) untyped = NULL;
+    RN_AUTO(rn_mpsc_rx) untyped_reader = NULL;
+    return rn_mpsc_channel(&untyped, &untyped_reader, 4, RN_ELEM(struct point));
+}
+
+static int app(void *unused)
+{
+    (void)unused;
+    static rn_notify bell = RN_NOTIFY_INIT;
+    rn_deadline never = RN_FOREVER;
+    rn_task task = RN_NO_TASK, other;
+    struct pair ends;
+    jobs_rx *jobs;
+    names_rx *names;
+    RN_MUST(jobs_channel(&ends.first, &jobs, 32));
+    RN_MUST(names_channel(&ends.second, &names, 32));
+    RN_MUST(consumer_spawn(&task, jobs));
+    RN_MUST(producer_spawn(NULL, (struct pair){ends.first, ends.second}));
+    RN_MUST(producer_spawn_with(&other, (struct pair){ends.first, ends.second}, &(rn_spawn_opts){.name = "p"}));
+    RN_MUST(rn_spawn(NULL, plain, &(struct point){1, 2}));
+    RN_MUST(rn_spawn_with(NULL, plain, &(struct point){1, 2}, &(rn_spawn_opts){.name = "x", .worker = 1}));
+    RN_MUST(rn_spawn_copy(NULL, plain, &(struct point){1, 2}, sizeof(struct point), NULL));
+    rn_ignore(rn_spawn(NULL, plain, NULL));
+    rn_notify_one(&bell);
+    RN_TRY(rn_join_until(task, NULL, never));
+    return channels();
+}
+
+int main(void)
+{
+    return rn_run(app, NULL);
+}
