@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* channels.c - figures of the four shapes. Messages are 8 bytes; tasks that talk are NEAR unless it says `across`. */
+#include "figures.h"
+
+RN_MPSC_PLAIN(numbers, uint64_t);
+RN_ONESHOT_PLAIN(answer, uint64_t);
+RN_BROADCAST_PLAIN(news, uint64_t);
+RN_WATCH_PLAIN(state, uint64_t);
+
+static const rn_spawn_opts near = {.place = RN_PLACE_NEAR};
+
+/* The other worker than the root task's, which is worker 0's. */
+static const rn_spawn_opts across = {.place = RN_PLACE_WORKER, .worker = 1};
+
+/* -- mpsc ----------------------------------------------------------------------------------------------------- */
+
+struct produce_args {
+    numbers_tx *tx;
+    long count;
+};
+RN_TASK(produce, struct produce_args);
+
+static int produce(struct produce_args args)
+{
+    for (long i = 0; i < args.count; i++)
+        RN_MUST(numbers_send(args.tx, (uint64_t)i));
+    numbers_tx_drop(args.tx);
+    return 0;
+}
+
+static void stream(struct round *round, size_t capacity, const rn_spawn_opts *where)
+{
+    numbers_tx *tx;
+    numbers_rx *rx;
+    rn_task producer;
+    uint64_t number = 0;
+    long received = 0;
+    RN_MUST(numbers_channel(&tx, &rx, capacity));
+    const int64_t start = rn_now_ns();
+    RN_MUST(produce_spawn_with(&producer, (struct produce_args){tx, round->operations}, where));
+    while (numbers_recv(rx, &number) == 0)
+        received++;
+    round->value[0] = ns_each(round, start);
+    RN_MUST(rn_join(producer, NULL));
+    numbers_rx_drop(rx);
+    if (received != round->operations)
+        give_up("messages were lost");
+}
+
+static void mpsc_bounded(struct round *round)
+{
+    stream(round, 128, &near);
+}
+
+static void mpsc_unbounded(struct round *round)
+{
+    stream(round, RN_UNBOUNDED, &near);
+}
+
+static void mpsc_bounded_across(struct round *round)
+{
+    stream(round, 128, &across);
+}
+
+struct echo_args {
+    numbers_tx *tx;
+    numbers_rx *rx;
+};
+RN_TASK(echo, struct echo_args);
+
+static int echo(struct echo_args args)
+{
+    uint64_t number;
+    while (numbers_recv(args.rx, &number) == 0)
+        RN_MUST(numbers_send(args.tx, number));
+    numbers_tx_drop(args.tx);
+    numbers_rx_drop(args.rx);
+    return 0;
+}
+
+static void bounce(struct round *round, const rn_spawn_opts *where)
+{
+    numbers_tx *there;
+    numbers_tx *back;
+    numbers_rx *here;
+    numbers_rx *far;
+    rn_task task;
+    uint64_t number;
+    RN_MUST(numbers_channel(&there, &far, 1));
+    RN_MUST(numbers_channel(&back, &here, 1));
+    RN_MUST(echo_spawn_with(&task, (struct echo_args){back, far}, where));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        RN_MUST(numbers_send(there, (uint64_t)i));
+        RN_MUST(numbers_recv(here, &number));
+    }
+    round->value[0] = ns_each(round, start);
+    numbers_tx_drop(there);
+    RN_MUST(rn_join(task, NULL));
+    numbers_rx_drop(here);
+}
+
+static void ping_pong(struct round *round)
+{
+    bounce(round, &near);
+}
+
+static void ping_pong_across(struct round *round)
+{
+    bounce(round, &across);
+}
+
+/* -- oneshot -------------------------------------------------------------------------------------------------- */
+
+static void oneshot(struct round *round)
+{
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        answer_tx *tx;
+        answer_rx *rx;
+        uint64_t value;
+        RN_MUST(answer_channel(&tx, &rx));
+        RN_MUST(answer_send(tx, (uint64_t)i));
+        RN_MUST(answer_recv(rx, &value));
+        answer_rx_drop(rx);
+    }
+    round->value[0] = ns_each(round, start);
+}
+
+struct question {
+    uint64_t number;
+    answer_tx *reply;
+};
+
+static void question_drop(struct question *question)
+{
+    answer_tx_drop(question->reply);
+}
+
+RN_MPSC_OWNED(questions, struct question, question_drop);
+RN_TASK(serve, questions_rx *);
+
+static int serve(questions_rx *rx)
+{
+    struct question question;
+    while (questions_recv(rx, &question) == 0)
+        RN_MUST(answer_send(question.reply, question.number + 1));
+    questions_rx_drop(rx);
+    return 0;
+}
+
+static void ask(questions_tx *tx, uint64_t number)
+{
+    answer_tx *reply;
+    answer_rx *rx;
+    uint64_t value = 0;
+    RN_MUST(answer_channel(&reply, &rx));
+    RN_MUST(questions_send(tx, (struct question){number, reply}));
+    RN_MUST(answer_recv(rx, &value));
+    answer_rx_drop(rx);
+    if (value != number + 1)
+        give_up("a wrong answer");
+}
+
+static void request_reply(struct round *round)
+{
+    questions_tx *tx;
+    questions_rx *rx;
+    rn_task server;
+    RN_MUST(questions_channel(&tx, &rx, 32));
+    RN_MUST(serve_spawn_with(&server, rx, &near));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++)
+        ask(tx, (uint64_t)i);
+    round->value[0] = ns_each(round, start);
+    questions_tx_drop(tx);
+    RN_MUST(rn_join(server, NULL));
+}
+
+/* -- broadcast ------------------------------------------------------------------------------------------------ */
+
+enum { LISTENERS = 10, NEWS_KEPT = 128 };
+RN_TASK(hear, news_rx *);
+
+/* Its result: how many messages it has seen. */
+static int hear(news_rx *rx)
+{
+    uint64_t number;
+    uint64_t missed = 0;
+    int seen = 0;
+    while (news_recv(rx, &number, &missed) == 0)
+        seen++;
+    news_rx_drop(rx);
+    return seen;
+}
+
+/* The sender lets the receivers run after each `batch` messages. One operation is one delivery. */
+static void spread_news(struct round *round, long batch)
+{
+    const long messages = round->operations / LISTENERS;
+    rn_task listeners[LISTENERS];
+    news_tx *tx;
+    long seen = 0;
+    RN_MUST(news_channel(&tx, NULL, NEWS_KEPT));
+    for (int i = 0; i < LISTENERS; i++) {
+        news_rx *rx;
+        RN_MUST(news_subscribe(&rx, tx));
+        RN_MUST(hear_spawn_with(&listeners[i], rx, &near));
+    }
+    RN_MUST(rn_sleep_ms(1)); /* who has not started yet would miss the first messages */
+    const int64_t start = rn_now_ns();
+    for (long i = 1; i <= messages; i++) {
+        RN_MUST(news_send(tx, (uint64_t)i));
+        if (i % batch == 0)
+            rn_yield();
+    }
+    news_tx_drop(tx);
+    for (int i = 0; i < LISTENERS; i++) {
+        int result;
+        RN_MUST(rn_join(listeners[i], &result));
+        seen += result;
+    }
+    round->value[0] = ns_each(round, start) * (double)round->operations / (double)seen;
+    round->value[1] = 100.0 * (double)(messages * LISTENERS - seen) / (double)(messages * LISTENERS);
+}
+
+static void broadcast_each(struct round *round)
+{
+    spread_news(round, 1);
+}
+
+static void broadcast_batch(struct round *round)
+{
+    spread_news(round, 64);
+}
+
+/* -- watch ---------------------------------------------------------------------------------------------------- */
+
+static void watch_set(struct round *round)
+{
+    state_tx *tx;
+    state_rx *rx;
+    RN_MUST(state_channel(&tx, &rx, 0));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++)
+        RN_MUST(state_set(tx, (uint64_t)i));
+    round->value[0] = ns_each(round, start);
+    state_tx_drop(tx);
+    state_rx_drop(rx);
+}
+
+static void watch_get(struct round *round)
+{
+    state_tx *tx;
+    state_rx *rx;
+    uint64_t sum = 0;
+    RN_MUST(state_channel(&tx, &rx, 1));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++)
+        sum += state_get(rx);
+    round->value[0] = ns_each(round, start);
+    state_tx_drop(tx);
+    state_rx_drop(rx);
+    if (sum != (uint64_t)round->operations)
+        give_up("a wrong value");
+}
+
+static const struct figure_line deliveries[] = {{"", "ns"}, {"missed", "%"}, {NULL, NULL}};
+
+const struct figure channel_figures[] = {
+    {"ping_pong", "ns", ping_pong, 500000, 0, "round trip over two channels of capacity 1", 0},
+    {"ping_pong_across", "ns", ping_pong_across, 50000, ACROSS, "the same between two workers", 0},
+    {"mpsc_bounded", "ns", mpsc_bounded, 1000000, 0, "send and receive, capacity 128, one producer", 0},
+    {"mpsc_bounded_across", "ns", mpsc_bounded_across, 1000000, ACROSS, "the same between two workers", 0},
+    {"mpsc_unbounded", "ns", mpsc_unbounded, 1000000, 0, "send and receive, unbounded, one producer", 0},
+    {"oneshot", "ns", oneshot, 1000000, 0, "make a channel, send, receive, drop, in one task", 0},
+    {"request_reply", "ns", request_reply, 500000, 0, "question over an mpsc, answer over a new oneshot", 0},
+    {"broadcast_each", NULL, broadcast_each, 1000000, 0, "one delivery; 10 receivers wake for each message",
+     deliveries},
+    {"broadcast_batch", NULL, broadcast_batch, 5000000, 0, "one delivery; 10 receivers wake for 64 messages",
+     deliveries},
+    {"watch_set", "ns", watch_set, 2000000, 0, "a new value, one receiver that does not wait", 0},
+    {"watch_get", "ns", watch_get, 2000000, 0, "a copy of the value", 0},
+    {0},
+};
