@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* figures.c - measures what runnel costs and prints it, one line per figure: name/workers, value, unit.
  *
- * Times are the median of the rounds, with the least and the most behind it; a warm-up round comes first and does
- * not count. `make bench` builds and runs it, docs/figures.md says what each figure is.
+ * Each round has a process of its own, in which a warm-up comes first and does not count. What is printed is the
+ * median of the rounds, with the least and the most behind it. `make bench` builds and runs it, docs/figures.md says
+ * what each figure is.
  */
 #include <fnmatch.h>
 #include <stdbool.h>
@@ -27,9 +28,8 @@ struct options {
     char **names;     /* ends with NULL; the first is NULL: all */
 };
 
-/* Shared with the process that measures. */
+/* Shared with the processes that measure. */
 struct results {
-    int wanted;
     int rounds;
     double value[ROUNDS][FIGURE_LINES];
 };
@@ -49,30 +49,29 @@ void give_up(const char *why)
 
 /* -- in the process that measures ---------------------------------------------------------------------------- */
 
-static void take_round(const struct job *job, double *value)
+static void measure_once(const struct job *job, double *value)
 {
     struct round round = {.workers = job->workers, .operations = job->operations};
     job->figure->measure(&round);
     memcpy(value, round.value, sizeof round.value);
 }
 
-static int take_rounds(void *arg)
+static int take_round(void *arg)
 {
     const struct job *job = arg;
-    struct results *results = job->results;
-    double warm_up[FIGURE_LINES];
-    if ((job->figure->flags & FRESH) == 0)
-        take_round(job, warm_up);
-    for (int i = 0; i < results->wanted; i++)
-        take_round(job, results->value[results->rounds++]);
+    double *value = job->results->value[job->results->rounds];
+    if ((job->figure->flags & COLD) == 0)
+        measure_once(job, value);
+    measure_once(job, value);
+    job->results->rounds++;
     return 0;
 }
 
 static int measure(struct job *job)
 {
     if ((job->figure->flags & IN_THREAD) != 0)
-        return take_rounds(job);
-    return rn_run_with(take_rounds, job, &(rn_runtime_opts){.workers = job->workers});
+        return take_round(job);
+    return rn_run_with(take_round, job, &(rn_runtime_opts){.workers = job->workers});
 }
 
 /* false: it failed, and has said why. It ends with its parent, and after LIMIT_SECONDS in any case. */
@@ -145,11 +144,8 @@ static void print_results(const struct job *job)
 
 static bool show(struct job *job, int rounds)
 {
-    struct results *results = job->results;
-    const bool fresh = (job->figure->flags & FRESH) != 0;
-    memset(results, 0, sizeof *results);
-    results->wanted = fresh ? 1 : rounds;
-    while (results->rounds < rounds)
+    job->results->rounds = 0;
+    while (job->results->rounds < rounds)
         if (!measure_apart(job)) {
             printf("%s/%u failed\n", job->figure->name, (unsigned)job->workers);
             return false;
@@ -169,7 +165,7 @@ static bool show_figure(const struct figure *figure, const struct options *optio
             continue;
         struct job job = {.figure = figure, .results = results, .workers = workers};
         job.operations = shrinks ? figure->operations / QUICK_DIVIDES : figure->operations;
-        const bool slow = (figure->flags & (FRESH | FIXED)) == (FRESH | FIXED);
+        const bool slow = (figure->flags & (COLD | FIXED)) == (COLD | FIXED);
         fine = show(&job, !options->quick ? ROUNDS : slow ? 1 : QUICK_ROUNDS) && fine;
     }
     return fine;

@@ -2,8 +2,8 @@
 /* figures.h - what a figure is.
  *
  * A figure is a row in one of the tables at the ends of tasks.c, channels.c, parallel.c and memory.c: a name, a unit
- * and the function that measures it once. figures.c repeats that in a process of its own, so that no figure sees the
- * memory, the placement or the threads that another one has left behind, and prints the median.
+ * and the function that measures it once. figures.c repeats that, each time in a process of its own, so that no round
+ * sees the memory, the placement or the threads that another one has left behind, and prints the median.
  */
 #ifndef FIGURES_H
 #define FIGURES_H
@@ -24,7 +24,7 @@ struct round {
 enum {
     IN_THREAD = 1u << 0, /* called by a plain thread; else by the root task of a runtime with so many workers */
     ONCE = 1u << 1,      /* the number of workers does not matter */
-    FRESH = 1u << 2,     /* each round in a new process, without warm-up */
+    COLD = 1u << 2,      /* without warm-up */
     FIXED = 1u << 3,     /* --quick leaves the number of operations alone */
     ACROSS = 1u << 4     /* needs two workers */
 };

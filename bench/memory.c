@@ -311,7 +311,7 @@ static const struct figure_line parked_lines[] = {{"resident", "bytes/task"},
                                                   {NULL, NULL}};
 static const struct figure_line idle_lines[] = {{"cpu", "ms"}, {"switches", "switches"}, {NULL, NULL}};
 
-enum { BYTES = IN_THREAD | ONCE | FRESH | FIXED };
+enum { BYTES = IN_THREAD | ONCE | COLD | FIXED };
 
 const struct figure memory_figures[] = {
     {"bytes_mpsc_32", NULL, mpsc_bytes, 32, BYTES, "mpsc(32) with its ends; one more sender", mpsc_lines},
@@ -323,10 +323,10 @@ const struct figure memory_figures[] = {
     {"bytes_broadcast_16", NULL, broadcast_bytes, 16, BYTES, "broadcast(16) with two ends; one more of each",
      ends_lines},
     {"bytes_watch", NULL, watch_bytes, 1, BYTES, "watch with two ends; one more of each", ends_lines},
-    {"parked_100000", NULL, parked, 100000, FRESH | FIXED, "100,000 parked tasks: space of each, time for all",
+    {"parked_100000", NULL, parked, 100000, COLD | FIXED, "100,000 parked tasks: space of each, time for all",
      parked_lines},
-    {"parked_1000000", NULL, parked, 1000000, FRESH | FIXED, "1,000,000 parked tasks: space of each, time for all",
+    {"parked_1000000", NULL, parked, 1000000, COLD | FIXED, "1,000,000 parked tasks: space of each, time for all",
      parked_lines},
-    {"idle_10s", NULL, idle, 10, FRESH | FIXED, "a runtime with 1,000 parked tasks, over 10 s", idle_lines},
+    {"idle_10s", NULL, idle, 10, COLD | FIXED, "a runtime with 1,000 parked tasks, over 10 s", idle_lines},
     {0},
 };

@@ -54,31 +54,34 @@ static int work_once(void *arg)
     return 0;
 }
 
-/* ns for so many tasks of `ns` of work; the other rounds have taught the runtime what they are like. */
-static double fork_join(int count, int64_t ns)
+/* ns for so many tasks of `ns` of work each: the mean of the round's repetitions. The warm-up has taught the runtime
+ * what these tasks are like. */
+static double fork_join(const struct round *round, int count, int64_t ns)
 {
     rn_task tasks[FORKS_MAX];
     const int64_t start = rn_now_ns();
-    for (int i = 0; i < count; i++)
-        RN_MUST(rn_spawn(&tasks[i], work_once, &ns));
-    for (int i = 0; i < count; i++)
-        RN_MUST(rn_join(tasks[i], NULL));
-    return (double)(rn_now_ns() - start);
+    for (long k = 0; k < round->operations; k++) {
+        for (int i = 0; i < count; i++)
+            RN_MUST(rn_spawn(&tasks[i], work_once, &ns));
+        for (int i = 0; i < count; i++)
+            RN_MUST(rn_join(tasks[i], NULL));
+    }
+    return ns_each(round, start);
 }
 
 static void fork_8_10ms(struct round *round)
 {
-    round->value[0] = fork_join(8, 10 * MILLISECOND) / 1e6;
+    round->value[0] = fork_join(round, 8, 10 * MILLISECOND) / 1e6;
 }
 
 static void fork_100_10us(struct round *round)
 {
-    round->value[0] = fork_join(100, 10 * MICROSECOND) / 1e3;
+    round->value[0] = fork_join(round, 100, 10 * MICROSECOND) / 1e3;
 }
 
 static void fork_8_50us(struct round *round)
 {
-    round->value[0] = fork_join(8, 50 * MICROSECOND) / 1e3;
+    round->value[0] = fork_join(round, 8, 50 * MICROSECOND) / 1e3;
 }
 
 /* -- a pool --------------------------------------------------------------------------------------------------- */
@@ -186,11 +189,11 @@ const struct figure parallel_figures[] = {
     {"two_threads", "ms", two_threads, 1, IN_THREAD | ONCE,
      "two plain threads of 200 ms of work each: 200 if nobody else wants the machine", 0},
     {"fork_8_10ms", "ms", fork_8_10ms, 1, 0, "spawn and join 8 tasks of 10 ms of work", 0},
-    {"fork_100_10us", "us", fork_100_10us, 1, 0, "spawn and join 100 tasks of 10 us of work", 0},
-    {"fork_8_50us", "us", fork_8_50us, 1, 0, "spawn and join 8 tasks of 50 us of work", 0},
-    {"pool_quiet", "ms", pool_quiet, 20000, FRESH, "20,000 jobs of 20 us for 8 tasks that were started while quiet",
+    {"fork_100_10us", "us", fork_100_10us, 100, 0, "spawn and join 100 tasks of 10 us of work", 0},
+    {"fork_8_50us", "us", fork_8_50us, 100, 0, "spawn and join 8 tasks of 50 us of work", 0},
+    {"pool_quiet", "ms", pool_quiet, 20000, COLD, "20,000 jobs of 20 us for 8 tasks that were started while quiet",
      0},
-    {"long_lived", NULL, long_lived, 1, FRESH, "500 long-lived tasks that one task spawns: how many on a worker",
+    {"long_lived", NULL, long_lived, 1, COLD, "500 long-lived tasks that one task spawns: how many on a worker",
      census_lines},
     {0},
 };

@@ -105,7 +105,7 @@ const struct figure task_figures[] = {
     {"yield_two", "ns", yield_two, 4000000, 0, "one rn_yield of two tasks that do nothing else", 0},
     {"spawn_join_one", "ns", spawn_join_one, 500000, 0, "spawn an empty task and join it, one at a time", 0},
     {"spawn_join_1000", "ns", spawn_join_1000, 500000, 0, "the same per task, 1,000 spawned before the joins", 0},
-    {"run_empty_first", "us", run_empty, 1, IN_THREAD | FRESH | FIXED, "rn_run of an empty root, first in a process",
+    {"run_empty_first", "us", run_empty, 1, IN_THREAD | COLD | FIXED, "rn_run of an empty root, first in a process",
      0},
     {"run_empty_again", "us", run_empty, 500, IN_THREAD, "rn_run of an empty root, later ones", 0},
     {0},
