@@ -34,6 +34,7 @@
 #include <runnel/blocking.h>
 #include <runnel/broadcast.h>
 #include <runnel/cancel.h>
+#include <runnel/channel.h>
 #include <runnel/error.h>
 #include <runnel/hooks.h>
 #include <runnel/inspect.h>

@@ -75,11 +75,15 @@ static uint64_t arm(struct rn__party *self, enum rn__cancelling cancelling)
     return token;
 }
 
-static void withdraw(struct rn__operation *operation)
+void rn__operation_leave(struct rn__operation *operation)
 {
+    struct rn__wakes wakes = {0};
     rn__lock_acquire(operation->lock);
     rn__waiter_remove(&operation->waiter);
+    if (operation->kind->leave != NULL)
+        operation->kind->leave(operation, &wakes);
     rn__lock_release(operation->lock);
+    rn__wakes_run(&wakes);
 }
 
 /* Under the lock, the attempt was pending: stands in the queue, unlocks, waits. */
@@ -95,7 +99,7 @@ static int enlist_and_park(struct rn__operation *operation, struct rn__party *se
     const uint32_t which = park(self, until, cancelling);
     if (which == 0)
         return operation->waiter.result;
-    withdraw(operation);
+    rn__operation_leave(operation);
     return which == RN__BY_TIMER ? RN_ETIMEDOUT : RN_ECANCELED;
 }
 

@@ -34,6 +34,9 @@ struct rn__operation_kind {
     /* Under the object's lock. RN__PENDING, or the operation has happened and this is its code; peers that it
      * served are in *wakes. */
     int (*attempt)(struct rn__operation *operation, struct rn__wakes *wakes);
+    /* Under the object's lock, after a timer, a canceller or a withdrawal has taken it out of the queue: whoever
+     * stood behind it may be able to go on now. NULL where that cannot be. */
+    void (*leave)(struct rn__operation *operation, struct rn__wakes *wakes);
 };
 
 struct rn__operation {
@@ -59,6 +62,9 @@ int rn__await_entry(enum rn__cancelling cancelling);
 
 /* The try_ form: the operation's code, or `pending` if it would have to wait. */
 int rn__attempt(struct rn__operation *operation, int pending);
+
+/* Takes an operation that has not happened out of its queue: its party was won by somebody else than a peer. */
+void rn__operation_leave(struct rn__operation *operation);
 
 /* Waits for the deadline alone: RN_ETIMEDOUT, RN_ECANCELED, RN_EDEADLK. */
 int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling);

@@ -56,8 +56,6 @@ bool rn__callback_withdraw(struct rn__callback *callback)
 {
     if (!rn__party_disarm(callback->party))
         return false;
-    rn__lock_acquire(callback->operation.lock);
-    rn__waiter_remove(&callback->operation.waiter);
-    rn__lock_release(callback->operation.lock);
+    rn__operation_leave(&callback->operation);
     return true;
 }

@@ -44,6 +44,7 @@
 #define rn__await model__await
 #define rn__await_entry model__await_entry
 #define rn__attempt model__attempt
+#define rn__operation_leave model__operation_leave
 #define rn__await_deadline model__await_deadline
 #define rn__budget_spend model__budget_spend
 #define rn__callback_init model__callback_init

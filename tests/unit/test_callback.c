@@ -186,6 +186,35 @@ TEST(callback_without_memory_for_its_party_is_refused)
     rn__callback_fini(&callback);
 }
 
+/* -- those behind one that leaves ------------------------------------------------------------------------------- */
+
+static int left;
+
+static void note_leaving(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    (void)wakes;
+    CHECK(rn__lock_is_held(operation->lock));
+    CHECK(queue.first == NULL);
+    left++;
+}
+
+TEST(callback_that_leaves_gives_way_under_the_lock)
+{
+    static const struct rn__operation_kind kind = {
+        .verb = "box take", .attempt = attempt_take, .leave = note_leaving};
+    prepare();
+    callback.operation.kind = &kind;
+    CHECK_RC(rn__callback_await(&callback), RN__PENDING);
+    CHECK(rn__callback_withdraw(&callback));
+    CHECK_EQ(left, 1);
+    CHECK_RC(rn__await(&callback.operation, rn_in_ms(1), RN__CANCELLABLE), RN_ETIMEDOUT);
+    CHECK_EQ(left, 2);
+    CHECK_RC(rn__callback_await(&callback), RN__PENDING);
+    CHECK(give(9));
+    CHECK_EQ(left, 2);
+    rn__callback_fini(&callback);
+}
+
 /* -- a race of real threads: called or withdrawn, never both, never neither ------------------------------------- */
 
 enum { ROUNDS = 5000 };
