@@ -153,6 +153,31 @@ static void unbounded_bytes(struct round *round)
     expect_nothing_left();
 }
 
+/* What stays of a burst when all of it was received: of the channel, and in the process. */
+static void burst_bytes(struct round *round)
+{
+    struct {
+        char text[256];
+    } message = {""};
+    rn_mpsc_tx *tx;
+    rn_mpsc_rx *rx;
+    count_allocations();
+    use_once();
+    const double before = resident_bytes();
+    RN_MUST(rn_mpsc_channel(&tx, &rx, RN_UNBOUNDED, RN_ELEM(message)));
+    for (long i = 0; i < round->operations; i++)
+        RN_MUST(rn_mpsc_send(tx, &message));
+    round->value[0] = (double)live_bytes;
+    round->value[1] = resident_bytes() - before;
+    while (rn_mpsc_try_recv(rx, &message) == 0)
+        continue;
+    round->value[2] = (double)live_bytes;
+    round->value[3] = resident_bytes() - before;
+    rn_mpsc_tx_drop(tx);
+    rn_mpsc_rx_drop(rx);
+    expect_nothing_left();
+}
+
 static void oneshot_bytes(struct round *round)
 {
     rn_oneshot_tx *tx;
@@ -301,6 +326,11 @@ static const struct figure_line million_lines[] = {
     {"channel", "bytes"}, {"resident", "bytes"}, {"resident_full", "bytes"}, {NULL, NULL}};
 static const struct figure_line unbounded_lines[] = {
     {"channel", "bytes"}, {"with_1000", "bytes"}, {"emptied", "bytes"}, {NULL, NULL}};
+static const struct figure_line burst_lines[] = {{"channel", "bytes"},
+                                                 {"resident", "bytes"},
+                                                 {"channel_emptied", "bytes"},
+                                                 {"resident_emptied", "bytes"},
+                                                 {NULL, NULL}};
 static const struct figure_line ends_lines[] = {
     {"channel", "bytes"}, {"sender", "bytes"}, {"receiver", "bytes"}, {NULL, NULL}};
 static const struct figure_line parked_lines[] = {{"resident", "bytes/task"},
@@ -319,6 +349,8 @@ const struct figure memory_figures[] = {
      million_lines},
     {"bytes_mpsc_unbounded", NULL, unbounded_bytes, 1000, BYTES,
      "unbounded mpsc, empty, with 1,000 messages, emptied", unbounded_lines},
+    {"bytes_mpsc_burst", NULL, burst_bytes, 100000, BYTES,
+     "unbounded mpsc with 100,000 messages of 256 bytes, then none", burst_lines},
     {"bytes_oneshot", "bytes", oneshot_bytes, 1, BYTES, "oneshot with its ends", 0},
     {"bytes_broadcast_16", NULL, broadcast_bytes, 16, BYTES, "broadcast(16) with two ends; one more of each",
      ends_lines},

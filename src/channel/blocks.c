@@ -101,15 +101,23 @@ static void *blocks_first(const struct rn__store *store)
     return slot(store, store->content.in.blocks.first, store->content.head);
 }
 
-/* Nothing is left: the one block starts again. Gives the spare. */
+/* Nothing is left: one block starts again. Gives the other one, if there are two: the higher, because an allocator
+ * whose heap ends with a block of ours cannot give the system back what a burst has left free below it. */
 static struct rn__block *start_again(struct rn__store_content *content)
 {
-    struct rn__block *spare = content->in.blocks.spare;
-    rn__assert(content->in.blocks.first == content->in.blocks.last);
+    struct rn__block *kept = content->in.blocks.first;
+    struct rn__block *other = content->in.blocks.spare;
+    rn__assert(kept == content->in.blocks.last);
+    if (other != NULL && (uintptr_t)other < (uintptr_t)kept) {
+        kept = other;
+        other = content->in.blocks.first;
+    }
+    kept->next = NULL;
+    content->in.blocks.first = content->in.blocks.last = kept;
     content->in.blocks.spare = NULL;
     content->in.blocks.tail = 0;
     content->head = 0;
-    return spare;
+    return other;
 }
 
 /* Every message of the first block has gone. Gives it, if it is not kept as the spare. */

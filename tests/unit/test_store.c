@@ -151,6 +151,27 @@ TEST(blocks_keep_at_most_one_spare)
     CHECK_EQ(test_memory().live, before);
 }
 
+/* So that an allocator can give the system back what a burst has left free above it. */
+TEST(blocks_keep_the_lowest_of_the_last_two)
+{
+    struct rn__store store = blocks_of(RN_ELEM(int));
+    for (int round = 0; round < 20; round++) {
+        int in = 0;
+        int out = 0;
+        while (in < 3 * PER_BLOCK)
+            CHECK_EQ(push(&store, in++), 0);
+        while (out < in - 1)
+            CHECK_EQ(pop(&store), out++);
+        const uintptr_t spare = (uintptr_t)store.content.in.blocks.spare;
+        const uintptr_t last = (uintptr_t)store.content.in.blocks.last;
+        CHECK_EQ(pop(&store), out);
+        CHECK((uintptr_t)store.content.in.blocks.first == (spare < last ? spare : last));
+        CHECK(store.content.in.blocks.first == store.content.in.blocks.last);
+        CHECK(store.content.in.blocks.spare == NULL);
+    }
+    rn__store_clear(&store);
+}
+
 TEST(blocks_of_a_steady_backlog_allocate_nothing)
 {
     struct rn__store store = blocks_of(RN_ELEM(int));
