@@ -327,7 +327,7 @@ static int job_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
     return job->state == JOB_DONE ? 0 : RN__PENDING;
 }
 
-static const struct rn__operation_kind job_kind = {"blocking", job_attempt};
+static const struct rn__operation_kind job_kind = {.verb = "blocking", .attempt = job_attempt};
 
 static int await_job(struct rn__blocking_pool *pool, struct job *job, rn_deadline deadline,
                      enum rn__cancelling cancelling)

@@ -107,7 +107,7 @@ static int quiet_attempt(struct rn__operation *operation, struct rn__wakes *wake
     return is_quiet(operation->object) ? 0 : RN__PENDING;
 }
 
-static const struct rn__operation_kind quiet_kind = {"runtime wait", quiet_attempt};
+static const struct rn__operation_kind quiet_kind = {.verb = "runtime wait", .attempt = quiet_attempt};
 
 static int await_quiet(struct rn_runtime *runtime, rn_deadline deadline)
 {

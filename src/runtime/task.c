@@ -275,7 +275,7 @@ static int join_attempt(struct rn__operation *operation, struct rn__wakes *wakes
     return rn__task_state(task) == RN__TASK_DONE ? 0 : RN__PENDING;
 }
 
-static const struct rn__operation_kind join_kind = {"join", join_attempt};
+static const struct rn__operation_kind join_kind = {.verb = "join", .attempt = join_attempt};
 
 /* Why a handle cannot be joined. */
 static int refusal(uint64_t life)
