@@ -71,8 +71,8 @@ enum {
 
 /* All zero: the defaults. */
 typedef struct rn_spawn_opts {
-    const char *name;           /* copied, RN_TASK_NAME_MAX bytes; NULL: the spawn site's function */
-    size_t stack_size;          /* rounded up; 0: the runtime's default */
+    const char *name;           /* copied, RN_TASK_NAME_MAX bytes; NULL: the function, as the spawn spells it */
+    size_t stack_size;          /* bounds above, rounded up to a power of two; 0: the runtime's default */
     struct rn_runtime *runtime; /* NULL: the caller's */
     uint32_t flags;             /* RN_TASK_* */
     enum rn_place place;
@@ -86,15 +86,16 @@ typedef struct rn_site {
     const char *file;
     uint32_t line;
     uint32_t reserved;
-    const char *function;
-    void *record; /* the library's */
+    const char
+        *function; /* the one that is spawned: the name of a task without one, its first RN_TASK_NAME_MAX bytes */
+    void *record;  /* the library's */
     uint64_t reserved1[2];
 } rn_site;
 
 /* Only the record is made inside the statement expression: a compound literal in the arguments lives on. */
-#define RN__SITE                                                                                                     \
+#define RN__SITE(function)                                                                                           \
     (__extension__({                                                                                                 \
-        static rn_site rn__site_ = {__FILE__, __LINE__, 0, __func__, NULL, {0, 0}};                                  \
+        static rn_site rn__site_ = {__FILE__, __LINE__, 0, function, NULL, {0, 0}};                                  \
         &rn__site_;                                                                                                  \
     }))
 
@@ -124,9 +125,9 @@ typedef struct rn_site {
 RN_MUST_USE RN_API int rn__spawn(rn_site *site, rn_task *out, rn_fn *fn, void *arg, const rn_spawn_opts *opts);
 RN_MUST_USE RN_API int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size_t size,
                                       const rn_spawn_opts *opts);
-#define rn_spawn(out, fn, ...) rn__spawn(RN__SITE, out, fn, __VA_ARGS__, NULL)
-#define rn_spawn_with(out, fn, ...) rn__spawn(RN__SITE, out, fn, __VA_ARGS__)
-#define rn_spawn_copy(out, fn, ...) rn__spawn_copy(RN__SITE, out, fn, __VA_ARGS__)
+#define rn_spawn(out, fn, ...) rn__spawn(RN__SITE(#fn), out, fn, __VA_ARGS__, NULL)
+#define rn_spawn_with(out, fn, ...) rn__spawn(RN__SITE(#fn), out, fn, __VA_ARGS__)
+#define rn_spawn_copy(out, fn, ...) rn__spawn_copy(RN__SITE(#fn), out, fn, __VA_ARGS__)
 
 /**
  * rn_join, rn_join_until - wait until a task has ended, and take its result

@@ -87,8 +87,8 @@ static void add_state(struct text *text, const struct rn__task *task)
 static void add_task(struct text *text, const struct rn__task *task)
 {
     const struct rn__site *site = task->site;
-    add(text, "task %llu %s (%s:%u) ", (unsigned long long)rn__task_handle(task).id, rn__task_name(task), site->file,
-        (unsigned)site->line);
+    add(text, "task %llu %.*s (%s:%u) ", (unsigned long long)rn__task_handle(task).id, RN_TASK_NAME_MAX,
+        rn__task_name(task), site->file, (unsigned)site->line);
     add_state(text, task);
     add(text, "\n");
 }

@@ -362,7 +362,7 @@ int rn_task_name(rn_task handle, char *buffer, size_t size)
     if (task == NULL)
         return RN_EINVAL;
     const char *name = rn__task_name(task);
-    const size_t length = strnlen(name, size - 1);
+    const size_t length = strnlen(name, size - 1 < RN_TASK_NAME_MAX ? size - 1 : RN_TASK_NAME_MAX);
     memcpy(buffer, name, length);
     buffer[length] = '\0';
     rn__task_unpin(task);

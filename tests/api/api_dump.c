@@ -167,6 +167,19 @@ ROOT(dump_shows_who_joins)
     CHECK_RC(result_of(joining), 0);
 }
 
+ROOT(dump_shows_the_function_of_a_task_without_a_name)
+{
+    rn_task task, joiner;
+    REQUIRE(rn_spawn(&task, wait_at_gate, NULL) == 0);
+    REQUIRE(rn_spawn(&joiner, join_it, &task) == 0);
+    WAIT_UNTIL(waits_in(task, NULL) && waits_in(joiner, "join"));
+    says(task, " wait_at_gate (");
+    says(joiner, " join_it (");
+    says(joiner, "waits: join wait_at_gate");
+    rn_notify_one(&gate);
+    CHECK_RC(rn_join(joiner, NULL), 0);
+}
+
 ROOT(dump_shows_tasks_with_threads_of_their_own)
 {
     rn_task task;

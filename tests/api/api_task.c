@@ -46,10 +46,41 @@ ROOT_ON(2, task_has_the_name_that_it_was_given)
     check_name(&(rn_spawn_opts){.name = "own", .place = RN_PLACE_THREAD}, "own");
 }
 
-ROOT_ON(2, task_without_a_name_has_that_of_the_function_that_spawned_it)
+ROOT_ON(2, task_without_a_name_has_that_of_its_function)
 {
-    check_name(NULL, "check_name");
-    check_name(&(rn_spawn_opts){.place = RN_PLACE_THREAD}, "check_name");
+    check_name(NULL, "wait_for_flag");
+    check_name(&(rn_spawn_opts){.place = RN_PLACE_THREAD}, "wait_for_flag");
+}
+
+static int function_whose_name_is_longer_than_a_task_s(void *arg)
+{
+    return wait_for_flag(arg);
+}
+
+static void check_unnamed(rn_task task, uint32_t *leave, const char *expected)
+{
+    char name[100];
+    CHECK_RC(rn_task_name(task, name, sizeof name), 0);
+    CHECK_STR_EQ(name, expected);
+    set(leave);
+    CHECK_RC(rn_join(task, NULL), 0);
+}
+
+ROOT_ON(2, task_without_a_name_has_its_function_as_it_was_spelled)
+{
+    static int (*const table[])(void *) = {wait_for_flag};
+    uint32_t leave = 0;
+    rn_task task;
+    REQUIRE(rn_spawn(&task, table[0], &leave) == 0);
+    check_unnamed(task, &leave, "table[0]");
+}
+
+ROOT_ON(2, task_whose_function_has_a_long_name_is_cut_after_31_bytes)
+{
+    uint32_t leave = 0;
+    rn_task task;
+    REQUIRE(rn_spawn(&task, function_whose_name_is_longer_than_a_task_s, &leave) == 0);
+    check_unnamed(task, &leave, "function_whose_name_is_longer_t");
 }
 
 ROOT_ON(2, task_name_is_cut_after_31_bytes)
