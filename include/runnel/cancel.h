@@ -6,7 +6,9 @@
  * and from a runtime that goes down.
  *
  *   - Every waiting call of class atomic or counted says RN_ECANCELED, also when it would not have had to wait, so a
- *     busy loop over a full channel stops too. It says so again at the next wait: the fact stays.
+ *     busy loop over a full channel stops too. It says so again at the next wait: the fact stays. And it says so
+ *     rather than anything else: that a channel is closed, that a deadline has passed. Only of those that come while
+ *     it waits already does the first win.
  *   - try_ calls, drop, clone, give of a channel that never waits, and everything marked uncancellable go on as ever,
  *     so clean-up can drain and drop.
  *   - What was delivered wins: if the message was already handed to the waiting task, the call returns 0 and the next

@@ -14,7 +14,10 @@
  *     ... RN_MUST(rn_runtime_free(rt));
  *
  * At the same time:  any number of runtimes. On one runtime: spawn, wait, workers and current by anybody; free by
- *                    one, once, after which nobody names it again.
+ *                    one, once. Once that has begun spawns say RN_SHUTDOWN; once it is over nobody is left to say
+ *                    so: every call of another thread that names the runtime must have returned before
+ *                    rn_runtime_free does. End such threads first, or let a task of the runtime wait for them.
+ *                    Handles outlive the runtime: joining, dropping and asking work afterwards.
  * Closing:           the root function returned, or rn_runtime_free: 1. no new tasks (RN_SHUTDOWN) 2. every task that
  *                    is left is cancelled with the cause RN_SHUTDOWN 3. they have the grace time to end 4. those that
  *                    have not are named on the log and on_stuck decides. Ends of channels that threads still hold
@@ -27,6 +30,11 @@
  * no handler runs on a task's small stack; a thread of the runtime that keeps the mask of whoever made the runtime
  * takes them. A program that a task starts by fork and exec inherits the blocked mask, as it would from any thread:
  * unblock in between.
+ *
+ * Faults: the first runtime of a process installs a handler of SIGSEGV and SIGBUS, for good. It names the task that
+ * has overflowed its stack, and hands every signal on to the handler that was there before, or to the default action.
+ * It runs on an alternate stack, which each worker gets (rn_run's caller until it returns) unless the thread has one.
+ * A handler that you install later replaces it: give yours SA_ONSTACK, and let it call the one that was there.
  *
  * Environment: RN_WORKERS, where the options say 0. fork(): the child has no runtime; it may make its own, unless
  * another thread of the parent was inside a call of the library at that moment and held one of its short locks: fork
@@ -55,8 +63,9 @@ enum rn_on_stuck {
 /* All zero: the defaults. */
 typedef struct rn_runtime_opts {
     uint32_t workers;      /* <= RN_WORKERS_MAX; 0: $RN_WORKERS, else one per CPU that affinity and cgroup leave */
-    uint32_t max_blocking; /* threads for blocking jobs; as many jobs again may wait for one; 0: 64 */
-    size_t stack_size;     /* of a task that does not ask for more; 0: 64 KiB, committed as touched */
+    uint32_t max_blocking; /* threads for blocking jobs, < 2^31; as many jobs again may wait for one; 0: 64 */
+    size_t stack_size;     /* of the root and of tasks that ask for none: RN_STACK_SIZE_MIN .. RN_STACK_SIZE_MAX, in
+                              between rounded up to a power of two; committed as touched; 0: 64 KiB */
     int64_t grace_ns;      /* 0: one second; negative: RN_EINVAL */
     enum rn_on_stuck on_stuck;
     uint32_t flags;     /* 0 */

@@ -62,7 +62,9 @@ static void append_overflow(struct report *report, const struct rn__stack *stack
     append_owner(report, stack->owner);
     append(report, ": its ");
     append_number(report, rn__stack_class_size(stack->size_class) / 1024, 10);
-    append(report, " KiB of stack are used up. Give it a larger one (stack_size in the options of its spawn).");
+    append(report,
+           " KiB of stack are used up. Give it a larger one: stack_size in the options of its spawn, or, for the "
+           "root task and as the default of all others, in those of the runtime.");
 }
 
 static void append_stray(struct report *report, const struct rn__stack *stack)

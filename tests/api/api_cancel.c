@@ -165,6 +165,57 @@ CANCELS(watch_changed_until, rn_watch_changed_until(stage.state_rx, stage.deadli
 CANCELS(notify_wait, rn_notify_wait(&stage.notify))
 CANCELS(notify_wait_until, rn_notify_wait_until(&stage.notify, stage.deadline))
 
+/* Nobody is on the other side any more. */
+static void stage_close(void)
+{
+    rn_mpsc_rx_drop(stage.out_rx);
+    rn_mpsc_tx_drop(stage.in_tx);
+    rn_oneshot_tx_drop(stage.answer_tx);
+    rn_broadcast_tx_drop(stage.news_tx);
+    rn_watch_tx_drop(stage.state_tx);
+    stage.out_rx = NULL;
+    stage.in_tx = NULL;
+    stage.answer_tx = NULL;
+    stage.news_tx = NULL;
+    stage.state_tx = NULL;
+}
+
+ROOT(cancel_is_told_before_closed)
+{
+    static rn_fn *const calls[] = {wait_in_mpsc_send,    wait_in_mpsc_send_until, wait_in_mpsc_recv,
+                                   wait_in_oneshot_recv, wait_in_broadcast_recv,  wait_in_watch_recv,
+                                   wait_in_watch_changed};
+    stage_begin();
+    stage_close();
+    for (size_t i = 0; i < RN_COUNT(calls); i++) {
+        rn_fn *call = calls[i];
+        rn_task task;
+        CHECK_RC(call(NULL), RN_CLOSED);
+        REQUIRE(rn_spawn_with(&task, cancel_self_first, &call, NULL) == 0);
+        CHECK_RC(result_of(task), RN_ECANCELED);
+    }
+    stage_end();
+}
+
+ROOT(cancel_is_told_before_a_deadline_that_has_passed)
+{
+    static rn_fn *const calls[] = {
+        wait_in_mpsc_send_until,      wait_in_mpsc_recv_until,  wait_in_oneshot_recv_until,
+        wait_in_broadcast_recv_until, wait_in_watch_recv_until, wait_in_watch_changed_until,
+        wait_in_notify_wait_until,    wait_in_sleep_until,      wait_in_join_until};
+    stage_begin();
+    stage.deadline = rn_in_ms(0);
+    for (size_t i = 0; i < RN_COUNT(calls); i++) {
+        rn_fn *call = calls[i];
+        rn_task task;
+        if (call != wait_in_sleep_until)
+            CHECK_RC(call(NULL), RN_ETIMEDOUT);
+        REQUIRE(rn_spawn_with(&task, cancel_self_first, &call, NULL) == 0);
+        CHECK_RC(result_of(task), RN_ECANCELED);
+    }
+    stage_end();
+}
+
 static int wait_for_ticket(void)
 {
     rn_notify_ticket ticket = {.notify = NULL};

@@ -199,8 +199,16 @@ TEST(runtime_options_have_a_stack_size_within_its_bounds)
 {
     check_refused(&(rn_runtime_opts){.stack_size = RN_STACK_SIZE_MAX + 1});
     check_refused(&(rn_runtime_opts){.stack_size = SIZE_MAX});
+    check_refused(&(rn_runtime_opts){.stack_size = RN_STACK_SIZE_MIN - 1});
     CHECK_RC(rn_run_with(do_nothing, NULL, &(rn_runtime_opts){.workers = 1, .stack_size = RN_STACK_SIZE_MIN}), 0);
     CHECK_RC(rn_run_with(do_nothing, NULL, &(rn_runtime_opts){.workers = 1, .stack_size = 100001}), 0);
+}
+
+TEST(runtime_options_have_at_most_2147483647_blocking_threads)
+{
+    check_refused(&(rn_runtime_opts){.max_blocking = UINT32_C(1) << 31});
+    check_refused(&(rn_runtime_opts){.max_blocking = UINT32_MAX});
+    CHECK_RC(rn_run_with(do_nothing, NULL, &(rn_runtime_opts){.workers = 1, .max_blocking = INT32_MAX}), 0);
 }
 
 TEST(runtime_needs_a_place_for_its_handle)
