@@ -695,3 +695,157 @@ ROOT(cancel_comes_from_several_at_once)
             CHECK_RC(rn_join(cancellers[i], NULL), 0);
     }
 }
+
+/* -- clean-up, and every order of events ------------------------------------------------------------------------- */
+
+struct patient {
+    uint32_t parked;
+    uint32_t cleaned_up;
+    pthread_t before;
+    pthread_t after;
+    int code;
+};
+
+static int fall_ill(void *arg)
+{
+    struct patient *patient = arg;
+    patient->before = pthread_self();
+    set(&patient->parked);
+    CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
+    patient->after = pthread_self();
+    count_up(&patient->cleaned_up);
+    return patient->code;
+}
+
+static void *cancel_from_here(void *arg)
+{
+    rn_task_cancel(*(rn_task *)arg, 0);
+    return NULL;
+}
+
+ROOT(cancel_from_a_thread_lets_clean_up_run_where_the_task_lives)
+{
+    struct patient patient = {.code = 0};
+    pthread_t thread;
+    rn_task task;
+    REQUIRE(rn_spawn(&task, fall_ill, &patient) == 0);
+    WAIT_UNTIL(is_set(&patient.parked));
+    CHECK_EQ(value_of(&patient.cleaned_up), 0);
+    REQUIRE(pthread_create(&thread, NULL, cancel_from_here, &task) == 0);
+    CHECK_RC(rn_join(task, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(value_of(&patient.cleaned_up), 1);
+    CHECK(pthread_equal(patient.before, patient.after));
+}
+
+ROOT(cancel_reaches_a_task_whose_handle_is_dropped_at_once)
+{
+    struct patient patient = {.code = 0};
+    rn_task task;
+    REQUIRE(rn_spawn(&task, fall_ill, &patient) == 0);
+    WAIT_UNTIL(waits_in(task, "sleep"));
+    rn_task_cancel(task, 0);
+    rn_task_drop(task);
+    WAIT_UNTIL(value_of(&patient.cleaned_up) == 1);
+}
+
+ROOT(cancel_leaves_the_result_to_the_clean_up)
+{
+    struct patient patient = {.code = 0};
+    for (int code = -2; code <= 2; code++) {
+        rn_task task;
+        patient.code = code;
+        REQUIRE(rn_spawn(&task, fall_ill, &patient) == 0);
+        WAIT_UNTIL(waits_in(task, "sleep"));
+        rn_task_cancel(task, 0);
+        CHECK_EQ(result_of(task), code);
+    }
+    CHECK_EQ(value_of(&patient.cleaned_up), 5);
+}
+
+ROOT(cancel_and_a_clean_up_that_fails_harm_nobody_else)
+{
+    struct patient failing = {.code = -1}, healthy = {.code = 3};
+    rn_task task, neighbour;
+    REQUIRE(rn_spawn(&task, fall_ill, &failing) == 0);
+    REQUIRE(rn_spawn(&neighbour, fall_ill, &healthy) == 0);
+    WAIT_UNTIL(waits_in(task, "sleep") && waits_in(neighbour, "sleep"));
+    rn_task_cancel(task, 0);
+    rn_task_drop(task);
+    WAIT_UNTIL(value_of(&failing.cleaned_up) == 1);
+    rn_yield();
+    CHECK(waits_in(neighbour, "sleep"));
+    rn_task_cancel(neighbour, 0);
+    CHECK_EQ(result_of(neighbour), 3);
+}
+
+enum moment { FRESH, PARKED, ENDED, MOMENTS };
+enum handling { JOINED, JOINED_FIRST, DROPPED, HANDLINGS };
+
+struct fate {
+    uint32_t runs;
+    uint32_t ended;
+    uint32_t leave;
+};
+
+static int meet_fate(void *arg)
+{
+    struct fate *fate = arg;
+    count_up(&fate->runs);
+    int code = 0;
+    while (!is_set(&fate->leave) && code == 0)
+        code = rn_sleep_ms(1);
+    count_up(&fate->ended);
+    return code;
+}
+
+static int join_it(void *arg)
+{
+    int result = -77;
+    CHECK_RC(rn_join(*(rn_task *)arg, &result), 0);
+    return result;
+}
+
+static void reach(rn_task task, struct fate *fate, enum moment moment)
+{
+    if (moment == ENDED)
+        set(&fate->leave);
+    if (moment != FRESH)
+        WAIT_UNTIL(value_of(moment == ENDED ? &fate->ended : &fate->runs) == 1);
+    if (moment == ENDED)
+        WAIT_UNTIL(rn_task_ended(task));
+}
+
+static void check_fate(enum moment moment, enum handling handling, bool cancels)
+{
+    struct fate fate = {0};
+    rn_task task, joiner;
+    REQUIRE(rn_spawn(&task, meet_fate, &fate) == 0);
+    reach(task, &fate, moment);
+    if (handling == JOINED_FIRST)
+        REQUIRE(rn_spawn(&joiner, join_it, &task) == 0);
+    if (handling == JOINED_FIRST && moment != ENDED)
+        WAIT_UNTIL(waits_in(joiner, "join"));
+    if (cancels)
+        rn_task_cancel(task, 0);
+    else
+        set(&fate.leave);
+    const int result = moment != ENDED && cancels ? RN_ECANCELED : 0;
+    if (handling == JOINED)
+        CHECK_RC(join_it(&task), result);
+    else if (handling == JOINED_FIRST)
+        CHECK_RC(result_of(joiner), result);
+    else
+        rn_task_drop(task);
+    WAIT_UNTIL(value_of(&fate.ended) == 1);
+    CHECK_EQ(value_of(&fate.runs), 1);
+    CHECK_RC(rn_join(task, NULL), RN_EINVAL);
+}
+
+ROOT(task_is_cancelled_ended_and_joined_in_every_order)
+{
+    for (int moment = FRESH; moment < MOMENTS; moment++)
+        for (int handling = JOINED; handling < HANDLINGS; handling++)
+            for (int cancels = 0; cancels <= 1; cancels++)
+                check_fate((enum moment)moment, (enum handling)handling, cancels != 0);
+}

@@ -718,6 +718,46 @@ TEST(runtime_is_made_by_a_task)
     CHECK_RC(rn_runtime_free(runtime), 0);
 }
 
+static int tell_runtime(void *arg)
+{
+    *(rn_runtime **)arg = rn_runtime_current();
+    return 0;
+}
+
+static rn_runtime *runtime_of_a_task(rn_runtime *runtime)
+{
+    rn_runtime *told = NULL;
+    rn_task task;
+    REQUIRE(rn_spawn_with(&task, tell_runtime, &told, &(rn_spawn_opts){.runtime = runtime}) == 0);
+    CHECK_RC(rn_join(task, NULL), 0);
+    return told;
+}
+
+TEST(runtime_is_the_same_for_its_tasks_and_another_for_others)
+{
+    rn_runtime *one, *two;
+    REQUIRE(rn_runtime_new(&one, &(rn_runtime_opts){.workers = 2, .name = "same"}) == 0);
+    REQUIRE(rn_runtime_new(&two, &(rn_runtime_opts){.workers = 1, .name = "same"}) == 0);
+    CHECK(one != two);
+    for (int i = 0; i < 10; i++) {
+        CHECK(runtime_of_a_task(one) == one);
+        CHECK(runtime_of_a_task(two) == two);
+    }
+    CHECK_RC(rn_runtime_free(one), 0);
+    CHECK_RC(rn_runtime_free(two), 0);
+}
+
+static int tell_in_own_runtime(void *arg)
+{
+    (void)arg;
+    return rn_runtime_current() != NULL && runtime_of_a_task(NULL) == rn_runtime_current() ? 0 : 1;
+}
+
+TEST(runtime_of_run_is_the_same_for_its_tasks)
+{
+    CHECK_RC(rn_run(tell_in_own_runtime, NULL), 0);
+}
+
 TEST(runtime_has_no_workers_where_there_is_none)
 {
     rn_runtime *runtime;
