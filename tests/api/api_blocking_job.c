@@ -3,6 +3,7 @@
 #include "api/tasks.h"
 
 static uint32_t turns;
+static uint64_t asker;
 
 /* -- in the job -------------------------------------------------------------------------------------------------- */
 
@@ -19,6 +20,12 @@ static int ask_the_pool(void *arg)
     return result;
 }
 
+static int tell_number_and_ask(void *arg)
+{
+    asker = rn_task_self_id();
+    return ask_the_pool(arg);
+}
+
 struct order {
     rn_runtime *runtime;
     rn_task task;
@@ -29,7 +36,7 @@ static int spawn_from_job(void *arg)
     struct order *order = arg;
     rn_task nobody;
     CHECK_RC(rn_spawn(&nobody, ask_the_pool, NULL), RN_NO_RUNTIME);
-    REQUIRE(rn_spawn_with(&order->task, ask_the_pool, NULL, &(rn_spawn_opts){.runtime = order->runtime}) == 0);
+    REQUIRE(rn_spawn_with(&order->task, tell_number_and_ask, NULL, &(rn_spawn_opts){.runtime = order->runtime}) == 0);
     return 0;
 }
 
@@ -38,7 +45,10 @@ ROOT(blocking_job_may_spawn_into_the_runtime_of_its_caller)
 {
     struct order order = {.runtime = rn_runtime_current()};
     CHECK_RC(rn_blocking(spawn_from_job, &order, NULL), 0);
+    const uint64_t spawned = rn_task_id(order.task);
+    CHECK(spawned != rn_task_self_id());
     CHECK_EQ(result_of(order.task), 5);
+    CHECK_EQ(asker, spawned);
 }
 
 static int sleep_and_yield(void *arg)
@@ -137,4 +147,69 @@ ROOT(blocking_ends_when_a_task_that_slept_lets_it)
     REQUIRE(rn_spawn(&sleeper, release_after_a_sleep, &released) == 0);
     CHECK_RC(rn_join(blocked, NULL), 0);
     CHECK_RC(rn_join(sleeper, NULL), 0);
+}
+
+/* -- one that stays and others that come ------------------------------------------------------------------------- */
+
+struct writer {
+    rn_mpsc_tx *tx;
+    rn_mpsc_rx *rx;
+    rn_task task;
+};
+
+static int write_all(void *arg)
+{
+    const struct writer *writer = arg;
+    int value;
+    while (rn_mpsc_recv(writer->rx, &value) == 0)
+        ;
+    rn_mpsc_rx_drop(writer->rx);
+    return 0;
+}
+
+static int have_all_written(void *arg)
+{
+    return rn_blocking(write_all, arg, NULL);
+}
+
+static void writers_start(struct writer writers[2])
+{
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(rn_mpsc_channel(&writers[i].tx, &writers[i].rx, 1, RN_ELEM(int)) == 0);
+        REQUIRE(rn_spawn(&writers[i].task, have_all_written, &writers[i]) == 0);
+    }
+}
+
+/* The second message must wait for its thread to have taken the first. */
+static void writers_end(struct writer writers[2])
+{
+    for (int i = 0; i < 2; i++)
+        for (int message = 0; message < 2; message++)
+            CHECK_RC(rn_mpsc_send(writers[i].tx, &message), 0);
+    for (int i = 0; i < 2; i++)
+        rn_mpsc_tx_drop(writers[i].tx);
+    for (int i = 0; i < 2; i++)
+        CHECK_RC(result_of(writers[i].task), 0);
+}
+
+static int have_five(void *arg)
+{
+    return ask_the_pool(arg) == 5 ? 0 : -1;
+}
+
+/* A thread that is about to take a job is not there for the next one, which needs a thread of its own. */
+ROOT(blocking_pool_strands_no_job_behind_one_that_stays)
+{
+    struct writer staying[2], coming[2];
+    for (int round = 0; round < 50; round++) {
+        rn_task quick[2];
+        for (int i = 0; i < 2; i++)
+            REQUIRE(rn_spawn(&quick[i], have_five, NULL) == 0);
+        for (int i = 0; i < 2; i++)
+            CHECK_RC(result_of(quick[i]), 0);
+        writers_start(staying);
+        writers_start(coming);
+        writers_end(coming);
+        writers_end(staying);
+    }
 }

@@ -232,6 +232,14 @@ TEST(runtime_names_its_threads)
     CHECK_RC(rn_runtime_free(runtime), 0);
 }
 
+TEST(runtime_without_a_name_names_its_threads_rn)
+{
+    rn_runtime *runtime;
+    REQUIRE(rn_runtime_new(&runtime, &(rn_runtime_opts){.workers = 3}) == 0);
+    WAIT_UNTIL(threads_named("rn") >= 3);
+    CHECK_RC(rn_runtime_free(runtime), 0);
+}
+
 /* -- workers ----------------------------------------------------------------------------------------------------- */
 
 static int count_workers(void *arg)
