@@ -4,6 +4,7 @@
 # small page that is right, and refuses the same page with one thing wrong in it, with the right words. OUT comes from
 # `make check`.
 
+# shellcheck disable=SC2016 # backticks are Markdown here, dollars are sed's
 check=tools/check-conformance
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
