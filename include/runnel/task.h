@@ -102,7 +102,7 @@ typedef struct rn_site {
 /**
  * rn_spawn, rn_spawn_with, rn_spawn_copy, rn__spawn, rn__spawn_copy - start a task
  * @out:  its handle; NULL if nobody will join it
- * @fn:   the function
+ * @fn:   the function. What is written here is the task's name, in rn_dump() and elsewhere, unless @opts has one
  * @arg:  handed to @fn. For rn_spawn_copy: @size bytes that are copied now, @fn gets the address of the copy (aligned
  *        as max_align_t, valid until @fn returns)
  * @size: 0 .. RN_SPAWN_COPY_MAX
