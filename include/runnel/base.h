@@ -66,7 +66,8 @@ RN__BEGIN_DECLS
  *
  * Messages are moved as bytes. @drop is called exactly once for each message that a channel took and nobody
  * received; NULL means that messages own nothing. @clone makes an independent copy for shapes where several
- * receivers read one value; it returns 0, or a negative code that the reading call then returns.
+ * receivers read one value; it returns 0, or a negative code that the reading call then returns (a positive number is
+ * no code: the reading call says RN_EINVAL). Unless it returns 0 it has made nothing.
  *
  * Both run in whoever causes them (a task, a plain thread), never under a lock of the library, and may not wait:
  * try_ calls, sends that never wait, and drops only. A waiting call says RN_EDEADLK.

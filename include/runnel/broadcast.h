@@ -13,19 +13,24 @@
  *         if (missed > 0) ...                           so many were overwritten just before this one
  *     }
  *
+ * Each message has a number, from 0 on in the order of the channel. A receiver that goes away and comes back hands
+ * the number at which it stood to rn_broadcast_subscribe_from() and learns what it missed meanwhile.
+ *
  * At the same time, on one channel:
  *     any calls on different ends                       yes
- *     send, give, subscribe, questions on one tx        yes, by any number of tasks and threads
- *     recv* on one rx                                   one at a time: a second waiter says RN_EBUSY
+ *     all but drop on one tx or one weak sender         yes, by any number of tasks and threads
+ *     recv* on one rx                                   one at a time: beside another one that has not returned a
+ *                                                       waiting form says RN_EBUSY, a try form RN_EMPTY
+ *     rx_clone, resubscribe, questions on one rx        yes, beside a recv too
  *     drop of an end beside another call on that end    no
  *
- * Closing: when the last sender is dropped, each receiver gets what is kept for it and then RN_CLOSED. Without
- * receivers send says RN_NOBODY, which may change at the next subscribe.
+ * Closing: when the last sender is dropped, each receiver gets what is kept for it and then RN_CLOSED. Weak senders
+ * keep no channel open. Without receivers send says RN_NOBODY, which may change at the next subscribe.
  *
- * Order: one total order over all senders; each receiver sees a subsequence of it, beginning after its subscribe.
+ * Order: one total order over all senders; each receiver sees a subsequence of it, from its place on.
  *
- * Costs: allocates in the constructor, subscribe and tx_clone. A send wakes the receivers that sleep, each with its
- * message.
+ * Costs: allocates in the constructor and for each further end. A send wakes the receivers that sleep, each with its
+ * message. recv_many of plain messages takes the channel's short lock once, of an owned kind once a message.
  *
  * Another shape: no message may be lost: one mpsc per receiver. Only the newest value matters: watch.
  */
@@ -33,6 +38,7 @@
 #define RUNNEL_BROADCAST_H
 
 #include <runnel/base.h>
+#include <runnel/channel.h>
 #include <runnel/error.h>
 #include <runnel/time.h>
 
@@ -40,13 +46,20 @@ RN__BEGIN_DECLS
 
 typedef struct rn_broadcast_tx rn_broadcast_tx;
 typedef struct rn_broadcast_rx rn_broadcast_rx;
+typedef struct rn_broadcast_weak rn_broadcast_weak; /* a sender that keeps no channel open, and cannot send */
 
 #define RN_BROADCAST_CAPACITY_MAX ((size_t)1 << 30)
+#define RN_OLDEST UINT64_MAX /* for rn_broadcast_subscribe_from */
+
+/* For the options. */
+enum rn_broadcast_flags {
+    RN_BROADCAST_KEEP = 1u << 0 /* messages are kept also while nobody is subscribed: for those who subscribe later */
+};
 
 /* All zero: the defaults. */
 typedef struct rn_broadcast_opts {
     const char *name; /* static text: the pointer is kept; NULL: the element's name */
-    uint32_t flags;   /* 0 */
+    uint32_t flags;   /* of enum rn_broadcast_flags */
     uint32_t reserved0;
     uint64_t reserved[6];
 } rn_broadcast_opts;
@@ -76,7 +89,8 @@ RN_MUST_USE RN_API int rn_broadcast_channel_with(rn_broadcast_tx **tx, rn_broadc
  * rn_broadcast_send, rn_broadcast_give - one message to all who are subscribed at this moment
  * @msg: one element; copied before the call returns
  *
- * give drops the message if nobody is subscribed: it is gone from you in every case.
+ * give drops the message if it cannot be sent: it is gone from you in every case. With RN_BROADCAST_KEEP there need
+ * be nobody.
  *
  * Context:  any task or thread; never waits; many callers on one @tx are fine. The drop function of an overwritten
  *           message may run in here
@@ -84,24 +98,48 @@ RN_MUST_USE RN_API int rn_broadcast_channel_with(rn_broadcast_tx **tx, rn_broadc
  * Cancel:   uncancellable (never waits)
  * Order:    everything before the call happens-before each receive that returns the message
  * Memory:   none; if several calls on one @tx replace owned messages at the same time, room for one message
- * Returns:  0 | RN_NOBODY nobody is subscribed just now | RN_ENOMEM (that room) | RN_EINVAL: @msg stays yours, also
- *           with give
+ * Returns:  0 | RN_NOBODY nobody is subscribed just now (not with RN_BROADCAST_KEEP) | RN_ENOMEM (that room) |
+ *           RN_EINVAL: @msg stays yours, also with give
  */
 RN_API int rn_broadcast_send(rn_broadcast_tx *tx, const void *msg);
 RN_API int rn_broadcast_give(rn_broadcast_tx *tx, void *msg);
 
 /**
- * rn_broadcast_subscribe - a new receiver; it sees what is sent from now on
- * @rx: the receiver, or NULL
+ * rn_broadcast_subscribe, rn_broadcast_subscribe_from - a new receiver
+ * @rx:       the receiver, or NULL
+ * @sequence: the number of the first message that it wants
+ *
+ * subscribe: it sees what is sent from now on. subscribe_from: it begins with that message; if some from there on are
+ * no longer kept, its first receive gives their number as missed. RN_OLDEST: with the oldest that is kept, nothing is
+ * missed. The number of the next message that will be sent: like subscribe.
  *
  * Context:  any task or thread; never waits
  * Owner:    the receiver is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    a send that begins after the return is seen
  * Memory:   the receiver; of an owned kind, room for one message
- * Returns:  0 | RN_ENOMEM | RN_EINVAL
+ * Returns:  0 | RN_ENOMEM | RN_EINVAL also for a number that no message has and the next one will not get
  */
 RN_MUST_USE RN_API int rn_broadcast_subscribe(rn_broadcast_rx **rx, rn_broadcast_tx *tx);
+RN_MUST_USE RN_API int rn_broadcast_subscribe_from(rn_broadcast_rx **rx, rn_broadcast_tx *tx, uint64_t sequence);
+
+/**
+ * rn_broadcast_resubscribe, rn_broadcast_rx_clone - a new receiver of the channel of another one
+ * @out: the new receiver, or NULL
+ *
+ * resubscribe: it sees what is sent from now on; of a closed channel, nothing. rx_clone: it stands where @rx stands,
+ * and will see, and miss, the same as that.
+ *
+ * Context:  any task or thread, beside a recv on @rx as well (a message that this is receiving counts as received);
+ *           never waits
+ * Owner:    the new receiver is yours: drop it
+ * Cancel:   uncancellable (never waits)
+ * Order:    a send that begins after the return is seen
+ * Memory:   the receiver; of an owned kind, room for one message
+ * Returns:  0 | RN_ENOMEM | RN_EINVAL
+ */
+RN_MUST_USE RN_API int rn_broadcast_resubscribe(rn_broadcast_rx **out, const rn_broadcast_rx *rx);
+RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_broadcast_rx *rx);
 
 /**
  * rn_broadcast_recv, rn_broadcast_try_recv, rn_broadcast_recv_until - the next message of this receiver
@@ -112,16 +150,41 @@ RN_MUST_USE RN_API int rn_broadcast_subscribe(rn_broadcast_rx **rx, rn_broadcast
  *
  * Context:  any task or thread; waits (try_recv: never); one caller at a time on one @rx. Clone functions run in here
  * Owner:    on 0 the message (of an owned kind: your clone of it) is yours
- * Cancel:   atomic: RN_ECANCELED means that nothing was taken; try_recv does not look
+ * Cancel:   atomic: RN_ECANCELED means that nothing was taken; it comes before RN_CLOSED if both hold. try_recv does
+ *           not look
  * Order:    everything before the send happens-before the return
  * Memory:   none of its own; what the clone function takes
  * Returns:  0 | RN_LAGGED (@missed NULL) | RN_CLOSED no sender is left and all that was kept was read |
- *           RN_EMPTY (try_recv) | RN_ETIMEDOUT (_until) | RN_ECANCELED | RN_EBUSY another one waits here |
- *           RN_EINVAL | the code of the clone function: the message is not used up. Loss is told before the close
+ *           RN_EMPTY (try_recv) nothing now, or another one receives here | RN_ETIMEDOUT (_until) | RN_ECANCELED |
+ *           RN_EBUSY another one receives here | RN_EINVAL | the code of the clone function: the message is not used
+ *           up. Loss is told before the close
  */
 RN_API int rn_broadcast_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *missed, rn_deadline deadline);
+
+/**
+ * rn_broadcast_recv_many, rn_broadcast_recv_many_until, rn_broadcast_try_recv_many - several messages at once
+ * @out:    room for @limit elements, one behind the other
+ * @limit:  how many at most
+ * @count:  gets how many they are; always written, 0 unless the call returns 0
+ * @missed: as in recv: what was overwritten before the first of them. The others follow on it without a gap
+ *
+ * Waits for one message and then takes what is there. It gives fewer where messages were overwritten meanwhile, or
+ * where a clone function fails behind the first: what is left, and the loss, is for the next call.
+ *
+ * Context:  as recv
+ * Owner:    on 0 the first @count of @out are yours
+ * Cancel:   atomic: RN_ECANCELED means that nothing was taken; it comes before RN_CLOSED if both hold.
+ *           try_recv_many does not look
+ * Order:    everything before the sends happens-before the return
+ * Memory:   none of its own; what the clone function takes
+ * Returns:  as recv; RN_EINVAL also for a @limit of 0
+ */
+RN_API int rn_broadcast_recv_many(rn_broadcast_rx *rx, void *out, size_t limit, size_t *count, uint64_t *missed);
+RN_API int rn_broadcast_recv_many_until(rn_broadcast_rx *rx, void *out, size_t limit, size_t *count, uint64_t *missed,
+                                        rn_deadline deadline);
+RN_API int rn_broadcast_try_recv_many(rn_broadcast_rx *rx, void *out, size_t limit, size_t *count, uint64_t *missed);
 
 /**
  * rn_broadcast_tx_clone - one more sender for the same channel
@@ -137,10 +200,28 @@ RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *mis
 RN_MUST_USE RN_API int rn_broadcast_tx_clone(rn_broadcast_tx **out, rn_broadcast_tx *tx);
 
 /**
- * rn_broadcast_tx_drop, rn_broadcast_rx_drop - give an end back; the last sender closes the channel
+ * rn_broadcast_tx_downgrade, rn_broadcast_weak_clone, rn_broadcast_weak_upgrade - senders that keep no channel open
+ * @out: the new end, or NULL
+ *
+ * For who should be able to send as long as others do, such as a registry. upgrade makes a sender, if one is left.
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the new end is yours: drop it; @tx and @weak are still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    everything before the last tx_drop happens-before the RN_CLOSED of upgrade
+ * Memory:   the end; a sender of an owned kind, room for one message
+ * Returns:  0 | RN_CLOSED (upgrade) no sender is left, and never will be again | RN_ENOMEM | RN_EINVAL
+ */
+RN_MUST_USE RN_API int rn_broadcast_tx_downgrade(rn_broadcast_weak **out, rn_broadcast_tx *tx);
+RN_MUST_USE RN_API int rn_broadcast_weak_clone(rn_broadcast_weak **out, rn_broadcast_weak *weak);
+RN_MUST_USE RN_API int rn_broadcast_weak_upgrade(rn_broadcast_tx **out, rn_broadcast_weak *weak);
+
+/**
+ * rn_broadcast_tx_drop, rn_broadcast_rx_drop, rn_broadcast_weak_drop - give an end back; the last sender closes
  *
  * A message is dropped when it is overwritten, also if all have read it; those that are kept are dropped, in order,
- * with the last receiver. Dropping that one is not final: the next subscribe begins behind what was sent.
+ * with the last receiver. Dropping that one is not final: the next subscribe begins behind what was sent. With
+ * RN_BROADCAST_KEEP they stay as long as a receiver or a sender is there.
  *
  * Context:  any task or thread; never waits; no other call may use this end meanwhile. Drop functions may run in here
  * Owner:    the end is gone. NULL: nothing happens
@@ -151,19 +232,97 @@ RN_MUST_USE RN_API int rn_broadcast_tx_clone(rn_broadcast_tx **out, rn_broadcast
  */
 RN_API void rn_broadcast_tx_drop(rn_broadcast_tx *tx);
 RN_API void rn_broadcast_rx_drop(rn_broadcast_rx *rx);
+RN_API void rn_broadcast_weak_drop(rn_broadcast_weak *weak);
 
 /**
- * rn_broadcast_tx_receivers, rn_broadcast_rx_len - questions; true at some moment during the call
+ * rn_broadcast_tx_closed, rn_broadcast_tx_closed_until - wait until nobody is subscribed
+ *
+ * For a source that need not work while nobody listens. At once if nobody ever was. The next subscribe may change it,
+ * also just before the return.
+ *
+ * Context:  any task or thread; waits; any number of callers
+ * Owner:    the end is still yours
+ * Cancel:   atomic
+ * Order:    everything before the last rx_drop happens-before the 0
+ * Memory:   none
+ * Returns:  0 | RN_ETIMEDOUT (_until) | RN_ECANCELED | RN_EINVAL
+ */
+RN_API int rn_broadcast_tx_closed(rn_broadcast_tx *tx);
+RN_API int rn_broadcast_tx_closed_until(rn_broadcast_tx *tx, rn_deadline deadline);
+
+/**
+ * rn_broadcast_tx_receivers, rn_broadcast_tx_len, rn_broadcast_rx_len - questions; true at some moment in the call
+ *
+ * tx_len looks at each receiver, under the channel's short lock.
  *
  * Context:  any task or thread; never waits
  * Owner:    the ends are still yours
  * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   none
- * Returns:  how many are subscribed | messages sent that this receiver has not read, the overwritten ones included
+ * Returns:  how many are subscribed | messages kept that at least one of them has not read | messages sent that this
+ *           receiver has not read, the overwritten ones included. NULL: 0
  */
 RN_API size_t rn_broadcast_tx_receivers(const rn_broadcast_tx *tx);
+RN_API size_t rn_broadcast_tx_len(const rn_broadcast_tx *tx);
 RN_API size_t rn_broadcast_rx_len(const rn_broadcast_rx *rx);
+
+/**
+ * rn_broadcast_rx_sequence - the number of the message for which the next recv looks: what subscribe_from takes
+ *
+ * After a receive, one more than the number of the message that it gave.
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  0 for the first that was ever sent; also for NULL
+ */
+RN_API uint64_t rn_broadcast_rx_sequence(const rn_broadcast_rx *rx);
+
+/**
+ * rn_broadcast_rx_is_closed - whether no sender is left, which stays so; there may be messages to read yet
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    everything before the last tx_drop happens-before true
+ * Memory:   none
+ * Returns:  true or false; NULL: false
+ */
+RN_API bool rn_broadcast_rx_is_closed(const rn_broadcast_rx *rx);
+
+/**
+ * rn_broadcast_tx_same_channel, rn_broadcast_rx_same_channel - whether two ends are of one channel
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the ends are still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  true or false; false if one is NULL
+ */
+RN_API bool rn_broadcast_tx_same_channel(const rn_broadcast_tx *a, const rn_broadcast_tx *b);
+RN_API bool rn_broadcast_rx_same_channel(const rn_broadcast_rx *a, const rn_broadcast_rx *b);
+
+/**
+ * rn_broadcast_tx_info, rn_broadcast_rx_info - who is there, what it counted, why it closed (channel.h)
+ * @out: gets the answer
+ *
+ * received, missed and dropped count once for each receiver: what it got, what it was told that it missed, and what
+ * it had not read when it was dropped. Together with rx_len of those that are there, that is all that was sent to
+ * them.
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  0 | RN_EINVAL
+ */
+RN_API int rn_broadcast_tx_info(const rn_broadcast_tx *tx, rn_channel_info *out);
+RN_API int rn_broadcast_rx_info(const rn_broadcast_rx *rx, rn_channel_info *out);
 
 /* for RN_AUTO */
 RN__UNUSED static inline void rn_broadcast_tx_auto(rn_broadcast_tx **tx)
@@ -173,6 +332,10 @@ RN__UNUSED static inline void rn_broadcast_tx_auto(rn_broadcast_tx **tx)
 RN__UNUSED static inline void rn_broadcast_rx_auto(rn_broadcast_rx **rx)
 {
     rn_broadcast_rx_drop(*rx);
+}
+RN__UNUSED static inline void rn_broadcast_weak_auto(rn_broadcast_weak **weak)
+{
+    rn_broadcast_weak_drop(*weak);
 }
 
 RN__END_DECLS

@@ -14,7 +14,8 @@
  *
  * At the same time, on one channel:
  *     calls on the sender beside calls on the receiver  yes
- *     recv*, rx_close on one rx                         one recv at a time: a second waiter says RN_EBUSY; close yes
+ *     recv*, rx_close, questions on one rx              one recv at a time: beside one that waits another waiting
+ *                                                       form says RN_EBUSY, try_recv RN_EMPTY; the others yes
  *     tx_closed on one tx                               one at a time, and not beside send or drop
  *     drop or send beside another call on that end      no
  *
@@ -32,6 +33,7 @@
 #define RUNNEL_ONESHOT_H
 
 #include <runnel/base.h>
+#include <runnel/channel.h>
 #include <runnel/error.h>
 #include <runnel/time.h>
 
@@ -77,12 +79,13 @@ RN_API int rn_oneshot_give(rn_oneshot_tx *tx, void *value);
  *
  * Context:  any task or thread; waits (try_recv: never); one caller at a time
  * Owner:    on 0 the value is yours. The receiver end is still yours in every case: drop it
- * Cancel:   atomic: RN_ECANCELED means that nothing was taken; try_recv does not look
+ * Cancel:   atomic: RN_ECANCELED means that nothing was taken; it comes before RN_CLOSED if both hold. try_recv does
+ *           not look
  * Order:    everything before the send happens-before the return
  * Memory:   none
  * Returns:  0 | RN_CLOSED the sender was dropped unsent, or the value was taken before, or the channel was closed
- *           before it was sent | RN_EMPTY (try_recv) | RN_ETIMEDOUT (_until) | RN_ECANCELED |
- *           RN_EBUSY another receiver waits here | RN_EINVAL
+ *           before it was sent | RN_EMPTY (try_recv) nothing now, also where another one waits for it |
+ *           RN_ETIMEDOUT (_until) | RN_ECANCELED | RN_EBUSY another one waits here | RN_EINVAL
  */
 RN_API int rn_oneshot_recv(rn_oneshot_rx *rx, void *out);
 RN_API int rn_oneshot_try_recv(rn_oneshot_rx *rx, void *out);
@@ -132,13 +135,41 @@ RN_API bool rn_oneshot_tx_is_closed(const rn_oneshot_tx *tx);
  *
  * Context:  any task or thread; waits; one caller at a time, not beside send or drop
  * Owner:    the end is still yours
- * Cancel:   atomic
+ * Cancel:   atomic; RN_ECANCELED comes before the 0 if both hold
  * Order:    everything before the close happens-before the 0
  * Memory:   none
  * Returns:  0 it is closed | RN_ETIMEDOUT (_until) | RN_ECANCELED | RN_EBUSY another one waits here | RN_EINVAL
  */
 RN_API int rn_oneshot_tx_closed(rn_oneshot_tx *tx);
 RN_API int rn_oneshot_tx_closed_until(rn_oneshot_tx *tx, rn_deadline deadline);
+
+/**
+ * rn_oneshot_rx_is_empty, rn_oneshot_rx_is_terminated - what a receive would find; true at some moment in the call
+ *
+ * Context:  any task or thread, beside a recv as well; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    everything before the tx_drop, or the receive by another party, happens-before the true of is_terminated
+ * Memory:   none
+ * Returns:  is_empty: whether there is no value to take now | is_terminated: whether recv will say RN_CLOSED for
+ *           ever: the value was taken, the sender left unsent, or the channel was closed before. NULL: false
+ */
+RN_API bool rn_oneshot_rx_is_empty(const rn_oneshot_rx *rx);
+RN_API bool rn_oneshot_rx_is_terminated(const rn_oneshot_rx *rx);
+
+/**
+ * rn_oneshot_tx_info, rn_oneshot_rx_info - who is there, what it counted, why it closed (channel.h)
+ * @out: gets the answer
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  0 | RN_EINVAL
+ */
+RN_API int rn_oneshot_tx_info(const rn_oneshot_tx *tx, rn_channel_info *out);
+RN_API int rn_oneshot_rx_info(const rn_oneshot_rx *rx, rn_channel_info *out);
 
 /* for RN_AUTO */
 RN__UNUSED static inline void rn_oneshot_tx_auto(rn_oneshot_tx **tx)

@@ -28,8 +28,12 @@
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
+ *              N_subscribe_from(&rx, tx, sequence)  N_resubscribe(&out, rx)  N_rx_clone(&out, rx)
  *              N_tx_clone(&out, tx)  N_send(tx, msg)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg, &missed)  N_try_recv(rx, &msg, &missed)  N_recv_until(rx, &msg, &missed, deadline)
+ *              N_recv_many(rx, msgs, limit, &count, &missed)
+ *              type N_weak  N_tx_downgrade(&out, tx)  N_weak_upgrade(&out, weak)
+ *              N_weak_drop  N_weak_auto  N_weak_raw
  *   watch      N_channel(&tx, &rx, initial)  N_channel_with(&tx, &rx, initial, opts)  N_subscribe(&rx, tx)
  *              N_tx_clone(&out, tx)  N_set(tx, value)  N_changed(rx)  N_changed_until(rx, deadline)
  *              N_borrow(rx, &pointer)  N_release(rx)
@@ -118,6 +122,38 @@
     {                                                                                                                \
         rn_##S##_tx *made_ = NULL;                                                                                   \
         int code_ = rn_##S##_tx_clone(out_ ? &made_ : NULL, N##_tx_raw(tx_));                                        \
+        if (out_)                                                                                                    \
+            *out_ = (N##_tx *)made_;                                                                                 \
+        return code_;                                                                                                \
+    }
+
+/* The weak senders of the shapes that have them. */
+#define RN__WEAK(N, S)                                                                                               \
+    typedef struct N##_weak N##_weak;                                                                                \
+    RN__GEN rn_##S##_weak *N##_weak_raw(const N##_weak *weak_)                                                       \
+    {                                                                                                                \
+        return (rn_##S##_weak *)(uintptr_t)weak_;                                                                    \
+    }                                                                                                                \
+    RN__GEN void N##_weak_drop(N##_weak *weak_)                                                                      \
+    {                                                                                                                \
+        rn_##S##_weak_drop(N##_weak_raw(weak_));                                                                     \
+    }                                                                                                                \
+    RN__GEN void N##_weak_auto(N##_weak **weak_)                                                                     \
+    {                                                                                                                \
+        N##_weak_drop(*weak_);                                                                                       \
+    }                                                                                                                \
+    RN__GEN_MUST int N##_tx_downgrade(N##_weak **out_, N##_tx *tx_)                                                  \
+    {                                                                                                                \
+        rn_##S##_weak *made_ = NULL;                                                                                 \
+        int code_ = rn_##S##_tx_downgrade(out_ ? &made_ : NULL, N##_tx_raw(tx_));                                    \
+        if (out_)                                                                                                    \
+            *out_ = (N##_weak *)made_;                                                                               \
+        return code_;                                                                                                \
+    }                                                                                                                \
+    RN__GEN_MUST int N##_weak_upgrade(N##_tx **out_, N##_weak *weak_)                                                \
+    {                                                                                                                \
+        rn_##S##_tx *made_ = NULL;                                                                                   \
+        int code_ = rn_##S##_weak_upgrade(out_ ? &made_ : NULL, N##_weak_raw(weak_));                                \
         if (out_)                                                                                                    \
             *out_ = (N##_tx *)made_;                                                                                 \
         return code_;                                                                                                \
@@ -255,6 +291,17 @@
         return code_;                                                                                                \
     }
 
+/* More receivers like one that is there. */
+#define RN__BROADCAST_COPY_RX(N, VERB)                                                                               \
+    RN__GEN_MUST int N##_##VERB(N##_rx **out_, const N##_rx *rx_)                                                    \
+    {                                                                                                                \
+        rn_broadcast_rx *made_ = NULL;                                                                               \
+        int code_ = rn_broadcast_##VERB(out_ ? &made_ : NULL, N##_rx_raw(rx_));                                      \
+        if (out_)                                                                                                    \
+            *out_ = (N##_rx *)made_;                                                                                 \
+        return code_;                                                                                                \
+    }
+
 #define RN__BROADCAST(N)                                                                                             \
     RN__ENDS(N, broadcast)                                                                                           \
     RN__BROADCAST_CONSTRUCTOR(                                                                                       \
@@ -264,6 +311,17 @@
         N, N##_channel_with, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_, const rn_broadcast_opts *opts_),       \
         rn_broadcast_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem, opts_))      \
     RN__SUBSCRIBE(N, broadcast)                                                                                      \
+    RN__GEN_MUST int N##_subscribe_from(N##_rx **rx_, N##_tx *tx_, uint64_t sequence_)                               \
+    {                                                                                                                \
+        rn_broadcast_rx *made_ = NULL;                                                                               \
+        int code_ = rn_broadcast_subscribe_from(rx_ ? &made_ : NULL, N##_tx_raw(tx_), sequence_);                    \
+        if (rx_)                                                                                                     \
+            *rx_ = (N##_rx *)made_;                                                                                  \
+        return code_;                                                                                                \
+    }                                                                                                                \
+    RN__BROADCAST_COPY_RX(N, resubscribe)                                                                            \
+    RN__BROADCAST_COPY_RX(N, rx_clone)                                                                               \
+    RN__WEAK(N, broadcast)                                                                                           \
     RN__TX_CLONE(N, broadcast)                                                                                       \
     RN__SEND(N, broadcast)                                                                                           \
     RN__GEN int N##_recv(N##_rx *rx_, N##_msg *out_, uint64_t *missed_)                                              \
@@ -277,6 +335,10 @@
     RN__GEN int N##_recv_until(N##_rx *rx_, N##_msg *out_, uint64_t *missed_, rn_deadline deadline_)                 \
     {                                                                                                                \
         return rn_broadcast_recv_until(N##_rx_raw(rx_), out_, missed_, deadline_);                                   \
+    }                                                                                                                \
+    RN__GEN int N##_recv_many(N##_rx *rx_, N##_msg *out_, size_t limit_, size_t *count_, uint64_t *missed_)          \
+    {                                                                                                                \
+        return rn_broadcast_recv_many(N##_rx_raw(rx_), out_, limit_, count_, missed_);                               \
     }
 
 /* RN_BROADCAST_PLAIN(N, T), RN_BROADCAST_OWNED(N, T, DROP, CLONE) with void DROP(T *) and

@@ -56,5 +56,5 @@ int rn__element_clone(const struct rn__element *element, void *to, const void *f
     rn__callback_enter();
     const int rc = element->clone(to, from, element->ctx);
     rn__callback_leave();
-    return rc;
+    return rc <= 0 ? rc : RN_EINVAL; /* a positive number is no code: nobody would take it for a failure */
 }

@@ -54,7 +54,7 @@ static inline void rn__element_move(const struct rn__element *element, void *to,
 void rn__element_drop(const struct rn__element *element, void *message);
 
 /* Outside every lock, and only where there is a clone function or the message owns nothing: then bytes are a clone.
- * What the user's function says; unless that is 0 there is nothing at `to`. */
+ * What the user's function says, RN_EINVAL for a positive number; unless it is 0 there is nothing at `to`. */
 int rn__element_clone(const struct rn__element *element, void *to, const void *from);
 
 /* Can several readers have one message each? */

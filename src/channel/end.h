@@ -21,7 +21,8 @@ enum rn__end_kind {
     RN__BROADCAST_RX,
     RN__WATCH_TX,
     RN__WATCH_RX,
-    RN__END_LAST = RN__WATCH_RX,
+    RN__BROADCAST_WEAK,
+    RN__END_LAST = RN__BROADCAST_WEAK,
 };
 
 struct rn__end {

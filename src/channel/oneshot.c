@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "channel/element.h"
 #include "channel/end.h"
+#include "channel/record.h"
 #include "wait/await.h"
 
 #include <runnel/oneshot.h>
@@ -40,8 +41,8 @@ struct oneshot {
     bool has_receiver;
     struct rn__waitq receivers; /* at most one; data: the place for the value */
     struct rn__waitq closers;   /* at most one: tx_closed */
+    struct rn__record record;
     struct rn__element element; /* from here on: set once */
-    const void *birthplace;     /* where the constructor was called, for the dump */
     struct rn_oneshot_tx tx;
     struct rn_oneshot_rx rx;
     /* the value, at its alignment */
@@ -64,7 +65,7 @@ static size_t size_with_value(const struct rn__element *element)
     return value_offset(element) + element->size;
 }
 
-static struct oneshot *make(const struct rn__element *element)
+static struct oneshot *make(const struct rn__element *element, const void *birthplace)
 {
     const size_t own = _Alignof(struct oneshot);
     const size_t align = element->align > own ? element->align : own;
@@ -75,6 +76,7 @@ static struct oneshot *make(const struct rn__element *element)
         .state = EMPTY,
         .has_sender = true,
         .has_receiver = true,
+        .record = {.name = element->name, .birthplace = birthplace},
         .element = *element,
         .tx.channel = channel,
         .rx.channel = channel,
@@ -93,10 +95,9 @@ int rn_oneshot_channel(rn_oneshot_tx **tx, rn_oneshot_rx **rx, const rn_elem *el
         *rx = NULL;
     if (tx == NULL || rx == NULL || rn__element_init(&element, elem) != 0)
         return RN_EINVAL;
-    struct oneshot *channel = make(&element);
+    struct oneshot *channel = make(&element, __builtin_return_address(0));
     if (channel == NULL)
         return RN_ENOMEM;
-    channel->birthplace = __builtin_return_address(0);
     *tx = &channel->tx;
     *rx = &channel->rx;
     return 0;
@@ -124,10 +125,13 @@ static int hand_over(struct oneshot *channel, const void *value, struct rn__wake
     if (receiver == NULL) {
         rn__element_move(&channel->element, value_of(channel), value);
         channel->state = SENT;
+        rn__record_sent(&channel->record, 1, 1);
         return 0;
     }
     rn__element_move(&channel->element, rn__container_of(receiver, struct rn__operation, waiter)->data, value);
     channel->state = OVER;
+    rn__record_sent(&channel->record, 1, 0);
+    channel->record.received++;
     rn__wakes_add(wakes, receiver, 0);
     return 0;
 }
@@ -150,6 +154,7 @@ static int leave(rn_oneshot_tx *tx, const void *value)
     rn__lock_acquire(&channel->lock);
     rn__assert(channel->has_sender && channel->closers.first == NULL);
     const int rc = value != NULL ? hand_over(channel, value, &wakes) : hand_over_nothing(channel, &wakes);
+    rn__record_closed(&channel->record, value != NULL ? RN_WHY_SENT : RN_WHY_SENDERS_GONE);
     channel->has_sender = false;
     const bool is_last = is_abandoned(channel);
     rn__lock_release(&channel->lock);
@@ -182,17 +187,6 @@ void rn_oneshot_tx_drop(rn_oneshot_tx *tx)
 {
     if (tx != NULL)
         rn_ignore(leave(tx, NULL));
-}
-
-bool rn_oneshot_tx_is_closed(const rn_oneshot_tx *tx)
-{
-    if (tx == NULL)
-        return false;
-    rn__end_check(&tx->end, RN__ONESHOT_TX);
-    rn__lock_acquire(&tx->channel->lock);
-    const bool closed = tx->channel->state == OVER;
-    rn__lock_release(&tx->channel->lock);
-    return closed;
 }
 
 static int closed_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
@@ -239,6 +233,7 @@ static int try_recv_attempt(struct rn__operation *operation, struct rn__wakes *w
         return RN_CLOSED;
     rn__element_move(&channel->element, operation->data, value_of(channel));
     channel->state = OVER;
+    channel->record.received++;
     return 0;
 }
 
@@ -289,11 +284,12 @@ int rn_oneshot_recv(rn_oneshot_rx *rx, void *out)
 }
 
 /* Under the lock: a value that was sent stays. */
-static void close_channel(struct oneshot *channel, struct rn__wakes *wakes)
+static void close_channel(struct oneshot *channel, enum rn_why why, struct rn__wakes *wakes)
 {
     if (channel->state != EMPTY)
         return;
     channel->state = OVER;
+    rn__record_closed(&channel->record, why);
     rn__wakes_add_all(wakes, &channel->receivers, RN_CLOSED);
     rn__wakes_add_all(wakes, &channel->closers, 0);
 }
@@ -306,7 +302,7 @@ void rn_oneshot_rx_close(rn_oneshot_rx *rx)
     struct oneshot *channel = rx->channel;
     struct rn__wakes wakes = {0};
     rn__lock_acquire(&channel->lock);
-    close_channel(channel, &wakes);
+    close_channel(channel, RN_WHY_BY_HAND, &wakes);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
 }
@@ -320,7 +316,7 @@ void rn_oneshot_rx_drop(rn_oneshot_rx *rx)
     struct oneshot *channel = rx->channel;
     struct rn__wakes wakes = {0};
     rn__lock_acquire(&channel->lock);
-    close_channel(channel, &wakes);
+    close_channel(channel, RN_WHY_RECEIVERS_GONE, &wakes);
     const bool is_unread = channel->state == SENT;
     channel->has_receiver = false;
     const bool is_last = is_abandoned(channel);
@@ -330,4 +326,67 @@ void rn_oneshot_rx_drop(rn_oneshot_rx *rx)
         rn__element_drop(&channel->element, value_of(channel)); /* the sender is gone: nobody else is here */
     if (is_last)
         free_channel(channel);
+}
+
+/* -------------------------------------------------------------------------------------------- questions -- */
+
+static enum state state_now(struct oneshot *channel)
+{
+    rn__lock_acquire(&channel->lock);
+    const enum state state = channel->state;
+    rn__lock_release(&channel->lock);
+    return state;
+}
+
+bool rn_oneshot_tx_is_closed(const rn_oneshot_tx *tx)
+{
+    if (tx == NULL)
+        return false;
+    rn__end_check(&tx->end, RN__ONESHOT_TX);
+    return state_now(tx->channel) == OVER;
+}
+
+bool rn_oneshot_rx_is_empty(const rn_oneshot_rx *rx)
+{
+    if (rx == NULL)
+        return false;
+    rn__end_check(&rx->end, RN__ONESHOT_RX);
+    return state_now(rx->channel) != SENT;
+}
+
+bool rn_oneshot_rx_is_terminated(const rn_oneshot_rx *rx)
+{
+    if (rx == NULL)
+        return false;
+    rn__end_check(&rx->end, RN__ONESHOT_RX);
+    return state_now(rx->channel) == OVER;
+}
+
+static void tell(struct oneshot *channel, rn_channel_info *info)
+{
+    rn__lock_acquire(&channel->lock);
+    rn__record_tell(&channel->record, "oneshot", info);
+    info->senders = channel->has_sender;
+    info->receivers = channel->has_receiver;
+    info->capacity = 1;
+    info->depth = channel->state == SENT;
+    rn__lock_release(&channel->lock);
+}
+
+int rn_oneshot_tx_info(const rn_oneshot_tx *tx, rn_channel_info *out)
+{
+    if (tx == NULL || out == NULL)
+        return RN_EINVAL;
+    rn__end_check(&tx->end, RN__ONESHOT_TX);
+    tell(tx->channel, out);
+    return 0;
+}
+
+int rn_oneshot_rx_info(const rn_oneshot_rx *rx, rn_channel_info *out)
+{
+    if (rx == NULL || out == NULL)
+        return RN_EINVAL;
+    rn__end_check(&rx->end, RN__ONESHOT_RX);
+    tell(rx->channel, out);
+    return 0;
 }

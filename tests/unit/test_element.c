@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a message is: which descriptions are refused, that bytes move whole, how the user's functions are called. */
+#include <limits.h>
 #include <string.h>
 
 #include <runnel/error.h>
@@ -163,6 +164,19 @@ TEST(element_clone_is_a_callback_and_its_code_is_passed_on)
     CHECK_EQ(calls.clones, 2);
     CHECK(calls.in_callback);
     CHECK(!rn__callback_running());
+}
+
+TEST(element_clone_that_answers_no_code_is_an_error)
+{
+    struct calls calls = {.clone_code = 1};
+    struct rn__element element;
+    const int from = 21;
+    int to = 0;
+    const rn_elem elem = {.size = sizeof(int), .clone = count_clone, .ctx = &calls};
+    CHECK_RC(rn__element_init(&element, &elem), 0);
+    CHECK_RC(rn__element_clone(&element, &to, &from), RN_EINVAL);
+    calls.clone_code = INT_MAX;
+    CHECK_RC(rn__element_clone(&element, &to, &from), RN_EINVAL);
 }
 
 TEST(element_that_owns_nothing_is_cloned_by_its_bytes)

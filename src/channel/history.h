@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* history.h - the last messages of a broadcast, each with its number: a ring that forgets the oldest.
+ *
+ *     number       begin     oldest              next
+ *                    v         v                   v
+ *      ...  x  x  x  [o  o  o  m  m  m  m  m  m  m]         at most `capacity` of them
+ *
+ *     m  kept        o  kept for nobody any more, and not swept yet        x  gone
+ *
+ * Plain messages lie in the ring and are copied under the lock. Messages with a clone function are user code's to
+ * copy, which must not run there: each lies in a counted node, the ring holds the nodes, and a reader takes hold of
+ * its node under the lock and clones afterwards. Who lets go of a node last drops the value, outside the lock.
+ *
+ * A history belongs to a channel, whose lock protects it; every call here is made under that.
+ */
+#ifndef RN__CHANNEL_HISTORY_H
+#define RN__CHANNEL_HISTORY_H
+
+#include "channel/node.h"
+
+struct rn__history {
+    uint64_t begin;
+    uint64_t oldest;
+    uint64_t next;
+    const struct rn__element *element;
+    bool is_counted;
+    size_t capacity;
+    size_t cell_size; /* of the ring's cells: a message, or the pointer to its node */
+    char *ring;
+    struct rn__nodes nodes; /* for kinds that are counted */
+};
+
+/* more_nodes: how many may be held beside those in the ring, to begin with. false: no memory. */
+bool rn__history_init(struct rn__history *history, const struct rn__element *element, size_t capacity,
+                      size_t more_nodes);
+/* Everything was swept, nobody holds anything. */
+void rn__history_fini(struct rn__history *history);
+
+/* A node with the message in it, for append; NULL for a plain kind. Leaves the lock to get memory: false, there is
+ * none. What is not appended goes back with rn__nodes_put. */
+bool rn__history_wrap(struct rn__history *history, const void *message, struct rn__lock *lock,
+                      struct rn__node **node);
+
+/* The newest message. Gives the node of the one that it overwrote, if that is to be dropped now, or NULL. */
+struct rn__node *rn__history_append(struct rn__history *history, const void *message, struct rn__node *node);
+
+/* What is kept is kept no longer. The messages are still to be swept. */
+void rn__history_abandon(struct rn__history *history);
+
+/* Takes out messages with numbers below `until` that are kept for nobody, up to one that is to be dropped: gives its
+ * node. NULL: none is left. */
+struct rn__node *rn__history_sweep(struct rn__history *history, uint64_t until);
+
+/* count messages from this number on, one behind the other at `out`. Of a plain kind. */
+void rn__history_copy(const struct rn__history *history, uint64_t number, size_t count, void *out);
+
+/* The caller is one more holder of the message. Of a counted kind. */
+struct rn__node *rn__history_hold(const struct rn__history *history, uint64_t number);
+
+/* How many messages from this number on are not kept any more. */
+static inline uint64_t rn__history_lost(const struct rn__history *history, uint64_t number)
+{
+    return number < history->oldest ? history->oldest - number : 0;
+}
+
+#endif
