@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* api_broadcast.c - the contract of <runnel/broadcast.h>, sentence by sentence, for messages that own nothing; and
  * those about the ends. Owned messages: api_broadcast_owned.c. */
-#include <runnel/broadcast.h>
 #include <runnel/cancel.h>
 #include <runnel/runtime.h>
 #include <runnel/task.h>
@@ -11,63 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/parked.h"
+#include "api/events.h"
 #include "base/atomic.h"
-
-static const char name[] = "broadcast under test";
-
-static const rn_elem int_elem = {.size = sizeof(int), .align = _Alignof(int), .name = name};
-
-struct pair {
-    rn_broadcast_tx *tx;
-    rn_broadcast_rx *rx;
-};
-
-static struct pair make(size_t capacity)
-{
-    struct pair pair;
-    REQUIRE(rn_broadcast_channel(&pair.tx, &pair.rx, capacity, &int_elem) == 0);
-    return pair;
-}
-
-static void drop(struct pair *pair)
-{
-    rn_broadcast_tx_drop(pair->tx);
-    rn_broadcast_rx_drop(pair->rx);
-}
-
-static rn_broadcast_rx *subscribe(rn_broadcast_tx *tx)
-{
-    rn_broadcast_rx *rx;
-    REQUIRE(rn_broadcast_subscribe(&rx, tx) == 0);
-    return rx;
-}
-
-static void send_range(rn_broadcast_tx *tx, int first, int last)
-{
-    for (int i = first; i <= last; i++)
-        CHECK_RC(rn_broadcast_send(tx, &i), 0);
-}
-
-/* The next message is this one, behind so many that were lost. */
-static void expect(rn_broadcast_rx *rx, int message, uint64_t lost)
-{
-    int got = -1;
-    uint64_t missed = 77;
-    CHECK_RC(rn_broadcast_try_recv(rx, &got, &missed), 0);
-    CHECK_EQ(got, message);
-    CHECK_EQ(missed, lost);
-}
-
-/* No message now, for this reason, and the places for one are left alone. */
-static void expect_none(rn_broadcast_rx *rx, int code)
-{
-    int got = -1;
-    uint64_t missed = 77;
-    CHECK_RC(rn_broadcast_try_recv(rx, &got, &missed), code);
-    CHECK_EQ(got, -1);
-    CHECK_EQ(missed, 77);
-}
 
 /* -- construction ----------------------------------------------------------------------------------------------- */
 
@@ -88,9 +32,9 @@ static void drop_nothing(void *elem, void *ctx)
 
 TEST(broadcast_constructor_refuses_what_is_out_of_range)
 {
-    check_refused(0, &int_elem, NULL);
-    check_refused(RN_BROADCAST_CAPACITY_MAX + 1, &int_elem, NULL);
-    check_refused(SIZE_MAX, &int_elem, NULL);
+    check_refused(0, &events_elem, NULL);
+    check_refused(RN_BROADCAST_CAPACITY_MAX + 1, &events_elem, NULL);
+    check_refused(SIZE_MAX, &events_elem, NULL);
     check_refused(1, NULL, NULL);
     check_refused(1, &(rn_elem){.size = 0}, NULL);
     check_refused(1, &(rn_elem){.size = RN_ELEM_SIZE_MAX + 1}, NULL);
@@ -106,23 +50,23 @@ TEST(broadcast_constructor_refuses_drop_without_clone)
 
 TEST(broadcast_constructor_refuses_options_of_the_future)
 {
-    check_refused(1, &int_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_KEEP << 1});
-    check_refused(1, &int_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_KEEP | 1u << 31});
-    check_refused(1, &int_elem, &(rn_broadcast_opts){.reserved0 = 1});
-    check_refused(1, &int_elem, &(rn_broadcast_opts){.reserved = {0, 0, 0, 0, 0, 1}});
+    check_refused(1, &events_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_KEEP << 1});
+    check_refused(1, &events_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_KEEP | 1u << 31});
+    check_refused(1, &events_elem, &(rn_broadcast_opts){.reserved0 = 1});
+    check_refused(1, &events_elem, &(rn_broadcast_opts){.reserved = {0, 0, 0, 0, 0, 1}});
 }
 
 TEST(broadcast_constructor_wants_a_place_for_the_sender)
 {
     rn_broadcast_rx *rx = (rn_broadcast_rx *)&rx;
-    CHECK_RC(rn_broadcast_channel(NULL, &rx, 1, &int_elem), RN_EINVAL);
+    CHECK_RC(rn_broadcast_channel(NULL, &rx, 1, &events_elem), RN_EINVAL);
     CHECK(rx == NULL);
 }
 
 TEST(broadcast_channel_takes_zero_options)
 {
     struct pair pair;
-    CHECK_RC(rn_broadcast_channel_with(&pair.tx, &pair.rx, 1, &int_elem, &(rn_broadcast_opts){0}), 0);
+    CHECK_RC(rn_broadcast_channel_with(&pair.tx, &pair.rx, 1, &events_elem, &(rn_broadcast_opts){0}), 0);
     send_range(pair.tx, 1, 1);
     expect(pair.rx, 1, 0);
     drop(&pair);
@@ -132,7 +76,7 @@ EVERYWHERE(broadcast_may_begin_without_a_receiver)
 {
     rn_broadcast_tx *tx;
     const int message = 1;
-    CHECK_RC(rn_broadcast_channel(&tx, NULL, 4, &int_elem), 0);
+    CHECK_RC(rn_broadcast_channel(&tx, NULL, 4, &events_elem), 0);
     CHECK_EQ(rn_broadcast_tx_receivers(tx), 0);
     CHECK_RC(rn_broadcast_send(tx, &message), RN_NOBODY);
     rn_broadcast_rx *rx = subscribe(tx);
@@ -159,7 +103,7 @@ TEST(broadcast_large_capacity_is_touched_as_it_is_used)
     if (TEST_SANITIZED)
         SKIP("sanitizers keep books of their own");
     const size_t before = resident_pages();
-    REQUIRE(rn_broadcast_channel(&pair.tx, &pair.rx, (size_t)1 << 26, &int_elem) == 0);
+    REQUIRE(rn_broadcast_channel(&pair.tx, &pair.rx, (size_t)1 << 26, &events_elem) == 0);
     send_range(pair.tx, 1, 100);
     CHECK((resident_pages() - before) * (size_t)sysconf(_SC_PAGESIZE) < (size_t)1 << 22);
     expect(pair.rx, 1, 0);
@@ -454,23 +398,6 @@ TEST(broadcast_sends_and_receives_without_allocating)
 
 /* -- waiting ---------------------------------------------------------------------------------------------------- */
 
-struct reader {
-    rn_broadcast_rx *rx;
-    rn_deadline deadline;
-    bool without_count;
-    int got;
-    uint64_t missed;
-};
-
-static int read_one(void *arg)
-{
-    struct reader *reader = arg;
-    reader->got = -1;
-    reader->missed = 77;
-    return rn_broadcast_recv_until(reader->rx, &reader->got, reader->without_count ? NULL : &reader->missed,
-                                   reader->deadline);
-}
-
 enum { READERS = 3 };
 
 EVERYWHERE(broadcast_send_reaches_all_who_sleep)
@@ -482,7 +409,7 @@ EVERYWHERE(broadcast_send_reaches_all_who_sleep)
         readers[i] = (struct reader){.rx = i == 0 ? pair.rx : subscribe(pair.tx), .without_count = i == 1};
         actors[i] = actor_start(read_one, &readers[i]);
     }
-    WAIT_UNTIL_PARKED(READERS, name);
+    WAIT_UNTIL_PARKED(READERS, events_name);
     send_range(pair.tx, 9, 11); /* the ring has gone round before they run: they have their message all the same */
     for (unsigned i = 0; i < READERS; i++) {
         CHECK_RC(actor_join(actors[i]), 0);
@@ -498,13 +425,17 @@ EVERYWHERE(broadcast_send_reaches_all_who_sleep)
 EVERYWHERE(broadcast_close_reaches_all_who_sleep)
 {
     struct pair pair = make(2);
+    rn_broadcast_tx *other;
     struct reader readers[READERS];
     struct actor *actors[READERS];
     for (unsigned i = 0; i < READERS; i++) {
         readers[i] = (struct reader){.rx = i == 0 ? pair.rx : subscribe(pair.tx)};
         actors[i] = actor_start(read_one, &readers[i]);
     }
-    WAIT_UNTIL_PARKED(READERS, name);
+    WAIT_UNTIL_PARKED(READERS, events_name);
+    CHECK_RC(rn_broadcast_tx_clone(&other, pair.tx), 0);
+    rn_broadcast_tx_drop(other);
+    CHECK_EQ(parked_on(events_name), READERS); /* one of two senders: nothing has closed */
     rn_broadcast_tx_drop(pair.tx);
     for (unsigned i = 0; i < READERS; i++) {
         CHECK_RC(actor_join(actors[i]), RN_CLOSED);
@@ -545,7 +476,7 @@ EVERYWHERE(broadcast_second_waiter_on_one_receiver_is_told_busy)
     struct actor *actor = actor_start(read_one, &reader);
     uint64_t missed = 77;
     int got = -1;
-    WAIT_UNTIL_PARKED(1, name);
+    WAIT_UNTIL_PARKED(1, events_name);
     CHECK_RC(rn_broadcast_recv(pair.rx, &got, &missed), RN_EBUSY);
     CHECK_RC(rn_broadcast_recv_until(pair.rx, &got, &missed, rn_in_ms(1)), RN_EBUSY);
     CHECK_RC(rn_broadcast_try_recv(pair.rx, &got, &missed), RN_EMPTY);
@@ -715,7 +646,7 @@ static int cancel_sleeping_receive(void *arg)
     int result = 0;
     (void)arg;
     RN_MUST(rn_spawn(&task, read_one, &reader));
-    WAIT_UNTIL_PARKED(1, name);
+    WAIT_UNTIL_PARKED(1, events_name);
     rn_task_cancel(task, 0);
     CHECK_RC(rn_join(task, &result), 0);
     CHECK_EQ(reader.got, -1);
