@@ -8,8 +8,8 @@
  *              ^             ^           ^
  *              A             B           C
  *
- * The next receive of A tells of 2 that it missed, that of B gives the fourth of those kept; C has read everything:
- * only such a receiver can be parked.
+ * The next receive of A tells of 2 that it missed, that of B gives the fourth of those kept; C has read everything.
+ * Only a receiver for which nothing is kept can be parked: one like C, or like A while nothing is kept at all.
  *
  * Each send and each receive is one section under the lock, so there is one order of all of them, and what a receiver
  * missed is exactly oldest - cursor at the moment of its receive. A sender gives its message to every receiver that
@@ -80,8 +80,8 @@ static void serve_parked(struct rn__broadcast *channel, struct rn__wakes *wakes)
     struct rn__waiter *waiter;
     while ((waiter = rn__waitq_claim(&channel->parked)) != NULL) {
         struct receive *receive = rn__container_of(waiter, struct receive, operation.waiter);
-        rn__assert(receive->rx->cursor == channel->history.next - 1);
         take(receive);
+        rn__assert(receive->rx->cursor == channel->history.next);
         rn__wakes_add(wakes, waiter, 0);
     }
 }
@@ -188,7 +188,7 @@ static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
         channel->record.missed += lost;
         return RN_LAGGED;
     }
-    if (rx->cursor < channel->history.next) {
+    if (rx->cursor + lost < channel->history.next) {
         take(receive);
         return 0;
     }

@@ -39,7 +39,7 @@ struct rn__broadcast {
     size_t weak_count;
     size_t users;              /* ends, and calls that are inside a drop function and come back: the last one frees */
     struct rn__link receivers; /* all of them */
-    struct rn__waitq parked;   /* receives whose cursor == next */
+    struct rn__waitq parked;   /* receives for which nothing is kept */
     struct rn__waitq closers;  /* those who wait until nobody is subscribed */
     struct rn__record record;
     struct rn__element element; /* from here on: set once */
