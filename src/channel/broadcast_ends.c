@@ -46,13 +46,15 @@ void rn__broadcast_retire(struct rn__broadcast *channel, struct rn__node *node)
     leave(channel, 0);
 }
 
-/* Under the lock, when an end has gone: where to sweep to. */
+/* Under the lock, when an end has gone: gives where to sweep to, 0 if nothing is given up. What was given up before
+ * is swept by whoever did that: maybe by a caller of ours, whose drop function dropped this end. */
 static uint64_t give_up_unreadable(struct rn__broadcast *channel)
 {
-    if (channel->rx_count > 0 || (channel->keeps && channel->tx_count > 0))
+    struct rn__history *history = &channel->history;
+    if (channel->rx_count > 0 || (channel->keeps && channel->tx_count > 0) || history->oldest == history->next)
         return 0;
-    rn__history_abandon(&channel->history);
-    return channel->history.next;
+    rn__history_abandon(history);
+    return history->next;
 }
 
 static void sweep(struct rn__broadcast *channel, uint64_t until)
