@@ -624,3 +624,46 @@ EVERYWHERE(broadcast_typed_layer_says_the_same)
     CHECK_RC(numbers_channel_with(&numbers, NULL, 1, &(rn_broadcast_opts){.name = "numbers"}), 0);
     CHECK_RC(numbers_send(numbers, 1), RN_NOBODY);
 }
+
+EVERYWHERE(broadcast_typed_layer_has_all_kinds_of_ends)
+{
+    RN_AUTO(numbers_tx) tx = NULL;
+    RN_AUTO(numbers_tx) upgraded = NULL;
+    RN_AUTO(numbers_rx) rx = NULL;
+    RN_AUTO(numbers_rx) from = NULL;
+    RN_AUTO(numbers_rx) tail = NULL;
+    RN_AUTO(numbers_rx) same = NULL;
+    RN_AUTO(numbers_weak) weak = NULL;
+    int got[4] = {0};
+    size_t count;
+    uint64_t missed;
+    CHECK_RC(numbers_channel(&tx, &rx, 2), 0);
+    CHECK_RC(numbers_send(tx, 1), 0);
+    CHECK_RC(numbers_send(tx, 2), 0);
+    CHECK_RC(numbers_send(tx, 3), 0);
+    CHECK_RC(numbers_subscribe_from(&from, tx, 1), 0);
+    CHECK_RC(numbers_resubscribe(&tail, rx), 0);
+    CHECK_RC(numbers_rx_clone(&same, rx), 0);
+    CHECK_RC(numbers_recv_many(from, got, RN_COUNT(got), &count, &missed), 0);
+    CHECK_EQ(count, 2);
+    CHECK_EQ(missed, 0);
+    CHECK_EQ(got[0], 2);
+    CHECK_EQ(got[1], 3);
+    CHECK_RC(numbers_try_recv(tail, got, &missed), RN_EMPTY);
+    CHECK_RC(numbers_try_recv(same, got, &missed), 0);
+    CHECK_EQ(missed, 1);
+    CHECK_RC(numbers_tx_downgrade(&weak, tx), 0);
+    CHECK_RC(numbers_weak_upgrade(&upgraded, weak), 0);
+    CHECK(rn_broadcast_tx_same_channel(numbers_tx_raw(tx), numbers_tx_raw(upgraded)));
+    numbers_tx_drop(tx);
+    tx = NULL;
+    CHECK_RC(numbers_send(upgraded, 4), 0);
+    CHECK_RC(numbers_recv(tail, got, &missed), 0);
+    CHECK_EQ(got[0], 4);
+    CHECK_RC(rn_broadcast_weak_upgrade(NULL, numbers_weak_raw(weak)), RN_EINVAL);
+    CHECK_RC(numbers_weak_upgrade(NULL, weak), RN_EINVAL);
+    CHECK_RC(numbers_tx_downgrade(NULL, upgraded), RN_EINVAL);
+    CHECK_RC(numbers_subscribe_from(NULL, upgraded, 0), RN_EINVAL);
+    CHECK_RC(numbers_resubscribe(NULL, rx), RN_EINVAL);
+    CHECK_RC(numbers_rx_clone(NULL, rx), RN_EINVAL);
+}
