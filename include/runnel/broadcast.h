@@ -110,8 +110,9 @@ RN_API int rn_broadcast_give(rn_broadcast_tx *tx, void *msg);
  * @sequence: the number of the first message that it wants
  *
  * subscribe: it sees what is sent from now on. subscribe_from: it begins with that message; if some from there on are
- * no longer kept, its first receive gives their number as missed (and rx_len counts them until then). RN_OLDEST: with
- * the oldest that is kept, nothing is missed. The number of the next message that will be sent: like subscribe.
+ * no longer kept, its first message comes with their number as missed; rx_len counts them until then, also if none
+ * ever comes. RN_OLDEST: with the oldest that is kept, nothing is missed. The number of the next message that will be
+ * sent: like subscribe.
  *
  * Context:  any task or thread; never waits
  * Owner:    the receiver is yours: drop it

@@ -168,6 +168,25 @@ EVERYWHERE(broadcast_receiver_may_miss_what_was_given_up_without_it)
     drop(&pair);
 }
 
+EVERYWHERE(broadcast_loss_that_no_message_follows_is_in_the_length)
+{
+    struct pair pair = make(4);
+    int got = -1;
+    send_range(pair.tx, 0, 2);
+    rn_broadcast_rx_drop(pair.rx);
+    pair.rx = subscribe_from(pair.tx, 1);
+    rn_broadcast_rx *other = subscribe_from(pair.tx, 0);
+    rn_broadcast_tx_drop(pair.tx);
+    CHECK_EQ(rn_broadcast_rx_len(pair.rx), 2);
+    expect_none(pair.rx, RN_CLOSED);
+    CHECK_EQ(rn_broadcast_rx_len(pair.rx), 2);
+    CHECK_RC(rn_broadcast_recv(other, &got, NULL), RN_LAGGED);
+    CHECK_RC(rn_broadcast_recv(other, &got, NULL), RN_CLOSED);
+    CHECK_EQ(rn_broadcast_rx_len(other), 0);
+    rn_broadcast_rx_drop(other);
+    rn_broadcast_rx_drop(pair.rx);
+}
+
 /* -- like another receiver -------------------------------------------------------------------------------------- */
 
 EVERYWHERE(broadcast_resubscribe_begins_at_the_end)

@@ -552,7 +552,7 @@ EVERYWHERE(oneshot_value_is_never_in_two_places_and_never_in_none)
         struct channel channel = channel_of(&elem);
         struct race race = {.tx = channel.tx};
         struct actor *sender = actor_start(race_to_send, &race);
-        switch (rn__random_next(&random) % 4) {
+        switch (rn__random_next(&random) % 5) {
         case 0:
             received = rn_oneshot_try_recv(channel.rx, &value) == 0;
             break;
@@ -562,6 +562,10 @@ EVERYWHERE(oneshot_value_is_never_in_two_places_and_never_in_none)
         case 2:
             rn_oneshot_rx_close(channel.rx);
             received = rn_oneshot_recv(channel.rx, &value) == 0;
+            break;
+        case 3:
+            rn_oneshot_rx_close(channel.rx);
+            received = rn_oneshot_try_recv(channel.rx, &value) == 0;
             break;
         default:
             break;
