@@ -96,10 +96,10 @@ static int publish(struct rn__broadcast *channel, const void *message, struct rn
                    struct rn__wakes *wakes)
 {
     struct rn__history *history = &channel->history;
-    struct rn__node *node;
+    struct rn__node *node = NULL;
     if (is_for_nobody(channel))
         return RN_NOBODY;
-    if (!rn__history_wrap(history, message, &channel->lock, &node))
+    if (history->is_counted && (node = rn__history_wrap(history, message, &channel->lock)) == NULL)
         return RN_ENOMEM;
     if (is_for_nobody(channel)) { /* the last one went while the lock was left */
         rn__nodes_put(&history->nodes, node);

@@ -37,54 +37,12 @@ void rn__history_fini(struct rn__history *history)
     rn__free(history->ring, history->capacity * history->cell_size);
 }
 
-static void *cell(const struct rn__history *history, uint64_t number)
+struct rn__node *rn__history_wrap(struct rn__history *history, const void *message, struct rn__lock *lock)
 {
-    return history->ring + (size_t)(number % history->capacity) * history->cell_size;
-}
-
-static struct rn__node *node_at(const struct rn__history *history, uint64_t number)
-{
-    struct rn__node *node;
-    memcpy(&node, cell(history, number), sizeof node);
-    return node;
-}
-
-bool rn__history_wrap(struct rn__history *history, const void *message, struct rn__lock *lock, struct rn__node **node)
-{
-    *node = NULL;
-    if (!history->is_counted)
-        return true;
-    *node = rn__nodes_take(&history->nodes, lock);
-    if (*node == NULL)
-        return false;
-    rn__element_move(history->element, rn__node_value(&history->nodes, *node), message);
-    return true;
-}
-
-/* The first message leaves the ring. */
-static struct rn__node *take_out(struct rn__history *history)
-{
-    rn__assert(history->begin < history->next);
-    const uint64_t number = history->begin++;
-    if (history->oldest < history->begin)
-        history->oldest = history->begin;
-    if (!history->is_counted)
-        return NULL;
-    struct rn__node *node = node_at(history, number);
-    return rn__node_let_go(node) ? node : NULL;
-}
-
-struct rn__node *rn__history_append(struct rn__history *history, const void *message, struct rn__node *node)
-{
-    struct rn__node *overwritten = NULL;
-    if (history->next - history->begin == history->capacity)
-        overwritten = take_out(history);
-    void *place = cell(history, history->next++);
+    struct rn__node *node = rn__nodes_take(&history->nodes, lock);
     if (node != NULL)
-        memcpy(place, &node, sizeof node);
-    else
-        rn__element_move(history->element, place, message);
-    return overwritten;
+        rn__element_move(history->element, rn__node_value(&history->nodes, node), message);
+    return node;
 }
 
 void rn__history_abandon(struct rn__history *history)
@@ -99,22 +57,6 @@ struct rn__node *rn__history_sweep(struct rn__history *history, uint64_t until)
     if (!history->is_counted && history->begin < until)
         history->begin = until; /* nothing to drop, however many there are */
     while (node == NULL && history->begin < until)
-        node = take_out(history);
-    return node;
-}
-
-void rn__history_copy(const struct rn__history *history, uint64_t number, size_t count, void *out)
-{
-    char *place = out;
-    rn__assert(history->oldest <= number && count <= history->next - number);
-    for (size_t i = 0; i < count; i++, place += history->element->size)
-        rn__element_move(history->element, place, cell(history, number + i));
-}
-
-struct rn__node *rn__history_hold(const struct rn__history *history, uint64_t number)
-{
-    rn__assert(history->oldest <= number && number < history->next);
-    struct rn__node *node = node_at(history, number);
-    rn__node_hold(node);
+        node = rn__history_take_out(history);
     return node;
 }

@@ -16,6 +16,7 @@
 #ifndef RN__CHANNEL_HISTORY_H
 #define RN__CHANNEL_HISTORY_H
 
+#include "base/log.h"
 #include "channel/node.h"
 
 struct rn__history {
@@ -36,13 +37,9 @@ bool rn__history_init(struct rn__history *history, const struct rn__element *ele
 /* Everything was swept, nobody holds anything. */
 void rn__history_fini(struct rn__history *history);
 
-/* A node with the message in it, for append; NULL for a plain kind. Leaves the lock to get memory: false, there is
- * none. What is not appended goes back with rn__nodes_put. */
-bool rn__history_wrap(struct rn__history *history, const void *message, struct rn__lock *lock,
-                      struct rn__node **node);
-
-/* The newest message. Gives the node of the one that it overwrote, if that is to be dropped now, or NULL. */
-struct rn__node *rn__history_append(struct rn__history *history, const void *message, struct rn__node *node);
+/* A node with the message in it, for append. Of a counted kind. Leaves the lock to get memory: NULL, there is none.
+ * What is not appended goes back with rn__nodes_put. */
+struct rn__node *rn__history_wrap(struct rn__history *history, const void *message, struct rn__lock *lock);
 
 /* What is kept is kept no longer. The messages are still to be swept. */
 void rn__history_abandon(struct rn__history *history);
@@ -51,16 +48,69 @@ void rn__history_abandon(struct rn__history *history);
  * node. NULL: none is left. */
 struct rn__node *rn__history_sweep(struct rn__history *history, uint64_t until);
 
-/* count messages from this number on, one behind the other at `out`. Of a plain kind. */
-void rn__history_copy(const struct rn__history *history, uint64_t number, size_t count, void *out);
-
-/* The caller is one more holder of the message. Of a counted kind. */
-struct rn__node *rn__history_hold(const struct rn__history *history, uint64_t number);
-
 /* How many messages from this number on are not kept any more. */
 static inline uint64_t rn__history_lost(const struct rn__history *history, uint64_t number)
 {
     return number < history->oldest ? history->oldest - number : 0;
+}
+
+/* Where the message with this number lies, or the pointer to its node. */
+static inline void *rn__history_cell(const struct rn__history *history, uint64_t number)
+{
+    return history->ring + (size_t)(number % history->capacity) * history->cell_size;
+}
+
+static inline struct rn__node *rn__history_node(const struct rn__history *history, uint64_t number)
+{
+    struct rn__node *node;
+    memcpy(&node, rn__history_cell(history, number), sizeof node);
+    return node;
+}
+
+/* The first message leaves the ring. Gives its node, if it is to be dropped now. */
+static inline struct rn__node *rn__history_take_out(struct rn__history *history)
+{
+    rn__assert(history->begin < history->next);
+    const uint64_t number = history->begin++;
+    if (history->oldest < history->begin)
+        history->oldest = history->begin;
+    if (!history->is_counted)
+        return NULL;
+    struct rn__node *node = rn__history_node(history, number);
+    return rn__node_let_go(node) ? node : NULL;
+}
+
+/* The newest message; the node is for a counted kind. Gives what take_out gave for the one that it overwrote. */
+static inline struct rn__node *rn__history_append(struct rn__history *history, const void *message,
+                                                  struct rn__node *node)
+{
+    struct rn__node *overwritten = NULL;
+    if (history->next - history->begin == history->capacity)
+        overwritten = rn__history_take_out(history);
+    void *place = rn__history_cell(history, history->next++);
+    if (node != NULL)
+        memcpy(place, &node, sizeof node);
+    else
+        rn__element_move(history->element, place, message);
+    return overwritten;
+}
+
+/* count messages from this number on, one behind the other at `out`. Of a plain kind. */
+static inline void rn__history_copy(const struct rn__history *history, uint64_t number, size_t count, void *out)
+{
+    char *place = out;
+    rn__assert(history->oldest <= number && count <= history->next - number);
+    for (size_t i = 0; i < count; i++, place += history->element->size)
+        rn__element_move(history->element, place, rn__history_cell(history, number + i));
+}
+
+/* The caller is one more holder of the message. Of a counted kind. */
+static inline struct rn__node *rn__history_hold(const struct rn__history *history, uint64_t number)
+{
+    rn__assert(history->oldest <= number && number < history->next);
+    struct rn__node *node = rn__history_node(history, number);
+    rn__node_hold(node);
+    return node;
 }
 
 #endif
