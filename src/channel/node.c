@@ -21,6 +21,7 @@ bool rn__nodes_init(struct rn__nodes *nodes, const struct rn__element *element, 
     if (!rn__multiply(count, node_size, &block_size))
         return false;
     *nodes = (struct rn__nodes){
+        .element = element,
         .node_size = node_size,
         .node_align = align,
         .value_offset = offset,
@@ -52,15 +53,40 @@ void rn__nodes_fini(struct rn__nodes *nodes)
     nodes->block = NULL;
 }
 
-static bool grow(struct rn__nodes *nodes, struct rn__lock *lock)
+/* All or none. */
+static struct rn__node *make_chain(const struct rn__nodes *nodes, size_t count)
 {
+    struct rn__node *chain = NULL, *node;
+    for (size_t i = 0; i < count; i++) {
+        node = rn__alloc_aligned(nodes->node_size, nodes->node_align);
+        if (node == NULL)
+            goto free_chain;
+        node->next = chain;
+        chain = node;
+    }
+    return chain;
+free_chain:
+    while ((node = chain) != NULL) {
+        chain = node->next;
+        rn__free(node, nodes->node_size);
+    }
+    return NULL;
+}
+
+/* count > 0. */
+static bool grow(struct rn__nodes *nodes, size_t count, struct rn__lock *lock)
+{
+    struct rn__node *next;
     rn__lock_release(lock);
-    struct rn__node *node = rn__alloc_aligned(nodes->node_size, nodes->node_align);
+    struct rn__node *chain = make_chain(nodes, count);
     rn__lock_acquire(lock);
-    if (node == NULL)
+    if (chain == NULL)
         return false;
-    rn__nodes_put(nodes, node);
-    nodes->made++;
+    for (; chain != NULL; chain = next) {
+        next = chain->next;
+        rn__nodes_put(nodes, chain);
+    }
+    nodes->made += count;
     return true;
 }
 
@@ -68,7 +94,7 @@ bool rn__nodes_promise(struct rn__nodes *nodes, size_t count, struct rn__lock *l
 {
     nodes->promised += count;
     while (nodes->made < nodes->promised) {
-        if (!grow(nodes, lock)) {
+        if (!grow(nodes, nodes->promised - nodes->made, lock)) {
             nodes->promised -= count;
             return false;
         }
@@ -90,10 +116,48 @@ struct rn__node *rn__nodes_take(struct rn__nodes *nodes, struct rn__lock *lock)
 {
     struct rn__node *node;
     while ((node = take_free(nodes)) == NULL) {
-        if (!grow(nodes, lock))
+        if (!grow(nodes, 1, lock))
             return NULL;
     }
     node->next = NULL;
     node->holders = 1;
     return node;
+}
+
+bool rn__nodes_lock_promised(struct rn__nodes *nodes, size_t count, struct rn__lock *lock)
+{
+    rn__lock_acquire(lock);
+    if (rn__nodes_promise(nodes, count, lock))
+        return true;
+    rn__lock_release(lock);
+    return false;
+}
+
+struct rn__node *rn__nodes_let_go(struct rn__nodes *nodes, struct rn__node *node)
+{
+    if (!rn__node_let_go(node))
+        return NULL;
+    if (nodes->element->drop != NULL) {
+        rn__nodes_enter(nodes);
+        return node;
+    }
+    rn__nodes_put(nodes, node);
+    return NULL;
+}
+
+bool rn__nodes_leave(struct rn__nodes *nodes, struct rn__lock *lock)
+{
+    rn__lock_acquire(lock);
+    const bool is_last = --nodes->users == 0;
+    rn__lock_release(lock);
+    return is_last;
+}
+
+bool rn__nodes_retire(struct rn__nodes *nodes, struct rn__node *node, struct rn__lock *lock)
+{
+    rn__element_drop(nodes->element, rn__node_value(nodes, node));
+    rn__lock_acquire(lock);
+    rn__nodes_put(nodes, node);
+    rn__lock_release(lock);
+    return rn__nodes_leave(nodes, lock);
 }

@@ -9,15 +9,15 @@
 
 struct pool {
     struct rn__lock lock;
+    struct rn__element element;
     struct rn__nodes nodes;
 };
 
 static void begin(struct pool *pool, size_t size, size_t align, size_t count)
 {
-    struct rn__element element;
     *pool = (struct pool){0};
-    REQUIRE(rn__element_init(&element, &(rn_elem){.size = size, .align = align}) == 0);
-    REQUIRE(rn__nodes_init(&pool->nodes, &element, count));
+    REQUIRE(rn__element_init(&pool->element, &(rn_elem){.size = size, .align = align}) == 0);
+    REQUIRE(rn__nodes_init(&pool->nodes, &pool->element, count));
 }
 
 static struct rn__node *take(struct pool *pool)
