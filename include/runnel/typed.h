@@ -34,10 +34,14 @@
  *              N_recv_many(rx, msgs, limit, &count, &missed)
  *              type N_weak  N_tx_downgrade(&out, tx)  N_weak_upgrade(&out, weak)
  *              N_weak_drop  N_weak_auto  N_weak_raw
- *   watch      N_channel(&tx, &rx, initial)  N_channel_with(&tx, &rx, initial, opts)  N_subscribe(&rx, tx)
- *              N_tx_clone(&out, tx)  N_set(tx, value)  N_changed(rx)  N_changed_until(rx, deadline)
+ *   watch      N_channel(&tx, &rx or NULL, initial)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
+ *              N_tx_clone(&out, tx)  N_rx_clone(&out, rx)  N_set(tx, value)  N_send(tx, value)
+ *              N_replace(tx, value, &old)  N_changed(rx)  N_changed_until(rx, deadline)
+ *              N_wait_for(rx, test, ctx, &value or NULL)  N_wait_for_until(rx, test, ctx, &value or NULL, deadline)
  *              N_borrow(rx, &pointer)  N_release(rx)
  *              PLAIN: N_recv(rx, &value)  N_recv_until(rx, &value, deadline)  value = N_get(rx)  value = N_peek(rx)
+ *              N_modify(tx, change, ctx)
+ *              for  bool test(const T *value, void *ctx)  bool change(T *value, void *ctx)
  *   RN_TASK    F_spawn(&task, arg)  F_spawn_with(&task, arg, opts)  for  static int F(T arg);  type F_arg
  *
  * A header that only mentions a channel says: typedef struct jobs_tx jobs_tx;
@@ -156,6 +160,16 @@
         int code_ = rn_##S##_weak_upgrade(out_ ? &made_ : NULL, N##_weak_raw(weak_));                                \
         if (out_)                                                                                                    \
             *out_ = (N##_tx *)made_;                                                                                 \
+        return code_;                                                                                                \
+    }
+
+#define RN__RX_CLONE(N, S)                                                                                           \
+    RN__GEN_MUST int N##_rx_clone(N##_rx **out_, const N##_rx *rx_)                                                  \
+    {                                                                                                                \
+        rn_##S##_rx *made_ = NULL;                                                                                   \
+        int code_ = rn_##S##_rx_clone(out_ ? &made_ : NULL, N##_rx_raw(rx_));                                        \
+        if (out_)                                                                                                    \
+            *out_ = (N##_rx *)made_;                                                                                 \
         return code_;                                                                                                \
     }
 
@@ -367,6 +381,44 @@
         return code_;                                                                                                \
     }
 
+/* The user's functions know the type, those that the library calls do not: one calls the other. */
+#define RN__WATCH_WAIT_FOR(N)                                                                                        \
+    struct N##__test {                                                                                               \
+        bool (*test)(const N##_msg *value_, void *ctx_);                                                             \
+        void *ctx;                                                                                                   \
+    };                                                                                                               \
+    RN__UNUSED static bool N##__run_test(const void *value_, void *test_)                                            \
+    {                                                                                                                \
+        const struct N##__test *test = (const struct N##__test *)test_;                                              \
+        return test->test((const N##_msg *)value_, test->ctx);                                                       \
+    }                                                                                                                \
+    RN__GEN int N##_wait_for_until(N##_rx *rx_, bool (*test_)(const N##_msg *, void *), void *ctx_, N##_msg *out_,   \
+                                   rn_deadline deadline_)                                                            \
+    {                                                                                                                \
+        struct N##__test both_ = {test_, ctx_};                                                                      \
+        return rn_watch_wait_for_until(N##_rx_raw(rx_), test_ ? N##__run_test : NULL, &both_, out_, deadline_);      \
+    }                                                                                                                \
+    RN__GEN int N##_wait_for(N##_rx *rx_, bool (*test_)(const N##_msg *, void *), void *ctx_, N##_msg *out_)         \
+    {                                                                                                                \
+        return N##_wait_for_until(rx_, test_, ctx_, out_, RN_FOREVER);                                               \
+    }
+
+#define RN__WATCH_MODIFY(N)                                                                                          \
+    struct N##__change {                                                                                             \
+        bool (*change)(N##_msg * value_, void *ctx_);                                                                \
+        void *ctx;                                                                                                   \
+    };                                                                                                               \
+    RN__UNUSED static bool N##__run_change(void *value_, void *change_)                                              \
+    {                                                                                                                \
+        const struct N##__change *change = (const struct N##__change *)change_;                                      \
+        return change->change((N##_msg *)value_, change->ctx);                                                       \
+    }                                                                                                                \
+    RN__GEN int N##_modify(N##_tx *tx_, bool (*change_)(N##_msg *, void *), void *ctx_)                              \
+    {                                                                                                                \
+        struct N##__change both_ = {change_, ctx_};                                                                  \
+        return rn_watch_modify(N##_tx_raw(tx_), change_ ? N##__run_change : NULL, &both_);                           \
+    }
+
 #define RN__WATCH(N)                                                                                                 \
     RN__ENDS(N, watch)                                                                                               \
     RN__WATCH_CONSTRUCTOR(N, N##_channel, (N##_tx * *tx_, N##_rx * *rx_, N##_msg initial_),                          \
@@ -376,6 +428,13 @@
         rn_watch_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, &initial_, &N##_elem, opts_))          \
     RN__SUBSCRIBE(N, watch)                                                                                          \
     RN__TX_CLONE(N, watch)                                                                                           \
+    RN__RX_CLONE(N, watch)                                                                                           \
+    RN__SEND(N, watch)                                                                                               \
+    RN__WATCH_WAIT_FOR(N)                                                                                            \
+    RN__GEN int N##_replace(N##_tx *tx_, N##_msg value_, N##_msg *old_)                                              \
+    {                                                                                                                \
+        return rn_watch_replace(N##_tx_raw(tx_), &value_, old_);                                                     \
+    }                                                                                                                \
     RN__GEN int N##_set(N##_tx *tx_, N##_msg value_)                                                                 \
     {                                                                                                                \
         return rn_watch_set(N##_tx_raw(tx_), &value_);                                                               \
@@ -415,7 +474,9 @@
 #define RN_WATCH_PLAIN(N, T)                                                                                         \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_PLAIN(N);                                                                                            \
-    RN__WATCH(N) RN__RECV(N, watch) RN__WATCH_COPY(N, get) RN__WATCH_COPY(N, peek) RN__SEMICOLON
+    RN__WATCH(N)                                                                                                     \
+    RN__WATCH_MODIFY(N)                                                                                              \
+    RN__RECV(N, watch) RN__WATCH_COPY(N, get) RN__WATCH_COPY(N, peek) RN__SEMICOLON
 #define RN_WATCH_OWNED(N, T, DROP)                                                                                   \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_OWNED(N, DROP);                                                                                      \

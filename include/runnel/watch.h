@@ -11,22 +11,25 @@
  *     rn_watch_set(tx, &draining);
  *     while (rn_watch_recv(rx, &now) == 0 && now != DRAINING)       each newest value once
  *         ;
+ *     rc = rn_watch_wait_for(rx, is_at_least, &wanted, &now);       or: until one passes a test
+ *     rc = rn_watch_modify(tx, add_one, NULL);                      a change that depends on the value before
  *
  * At the same time, on one channel:
  *     any calls on different ends                       yes
- *     set, subscribe, questions on one tx               yes, by any number of tasks and threads
- *     recv*, changed*, get, peek, borrow on one rx      one at a time: a second waiter says RN_EBUSY
+ *     all calls but the drop on one tx                  yes, by any number of tasks and threads
+ *     all calls on one rx                               one at a time: a second waiter says RN_EBUSY
  *     drop of an end beside another call on that end    no
  *
  * Closing: when the last sender is dropped, each receiver can still see the last value, once if it waits, and always
  * with get, peek and borrow; then recv and changed say RN_CLOSED. Without receivers set stores all the same: the next
  * subscriber finds the value.
  *
- * Plain values are copied out. Owned values (with a drop function) are read by borrowing them; recv, get and peek
- * need a clone function for them. A borrowed value cannot change and blocks nobody; a receiver holds one at a time.
+ * Plain values are copied out. Owned values (with a drop function) are read by borrowing them, or by wait_for's test;
+ * whatever copies a value out needs a clone function for them. A borrowed value cannot change and blocks nobody; a
+ * receiver holds one at a time.
  *
- * Costs: allocates in the constructor, subscribe (a place for one value, so that set never has to) and tx_clone. A
- * set wakes the receivers that sleep.
+ * Costs: allocates in the constructor, and where an end is made: places for what that end can hold, so that set never
+ * has to. A set wakes the receivers that sleep.
  *
  * Another shape: every event matters: broadcast or mpsc. No value at all: notify.
  */
@@ -34,6 +37,7 @@
 #define RUNNEL_WATCH_H
 
 #include <runnel/base.h>
+#include <runnel/channel.h>
 #include <runnel/error.h>
 #include <runnel/time.h>
 
@@ -52,7 +56,7 @@ typedef struct rn_watch_opts {
 
 /**
  * rn_watch_channel, rn_watch_channel_with - a new channel with its first value, sender and receiver
- * @tx, @rx:  the ends, or NULL both
+ * @tx, @rx:  the ends, or NULL both; rx NULL begins without a receiver: rn_watch_subscribe() makes them
  * @initial:  one element; @rx has seen it
  * @elem:     what a value is; copied
  * @opts:     NULL for the defaults
@@ -61,7 +65,7 @@ typedef struct rn_watch_opts {
  * Owner:    both ends are yours: drop each once. On 0 the channel owns the value, on anything else it is still yours
  * Cancel:   uncancellable (never waits)
  * Order:    none
- * Memory:   the channel, its ends, and room for three values
+ * Memory:   the channel, its ends, and room for four values (of a kind with a clone function: five)
  * Returns:  0 | RN_ENOMEM | RN_EINVAL element out of range, bad options
  */
 RN_MUST_USE RN_API int rn_watch_channel(rn_watch_tx **tx, rn_watch_rx **rx, const void *initial, const rn_elem *elem);
@@ -69,18 +73,55 @@ RN_MUST_USE RN_API int rn_watch_channel_with(rn_watch_tx **tx, rn_watch_rx **rx,
                                              const rn_elem *elem, const rn_watch_opts *opts);
 
 /**
- * rn_watch_set - a new value; always stored, whether or not anybody listens
+ * rn_watch_set, rn_watch_send - a new value; set stores it in any case, send only if there is a receiver
  * @value: one element; copied before the call returns
  *
  * Context:  any task or thread; never waits; many callers on one @tx are fine. The drop function of the old value may
  *           run in here
- * Owner:    on 0 the channel owns the value; on anything else it is still yours
+ * Owner:    on 0 the channel owns the value; on anything else it is still yours, and nothing was set
  * Cancel:   uncancellable (never waits)
  * Order:    everything before the call happens-before each read of the value
- * Memory:   none; if several calls on one @tx replace owned values at the same time, room for one value
- * Returns:  0 | RN_ENOMEM (that room) | RN_EINVAL
+ * Memory:   none; if several calls on one @tx hold owned values at the same time, room for one value
+ * Returns:  0 | RN_NOBODY (send) there is no receiver now | RN_ENOMEM (that room) | RN_EINVAL
  */
 RN_API int rn_watch_set(rn_watch_tx *tx, const void *value);
+RN_API int rn_watch_send(rn_watch_tx *tx, const void *value);
+
+/**
+ * rn_watch_replace - a new value, and the old one back
+ * @value: one element; always stored, as with set
+ * @old:   room for one element, not that of @value; means something on 0 only
+ *
+ * Context:  any task or thread; never waits; many callers on one @tx are fine
+ * Owner:    on 0 the channel owns the new value and you the old one: itself, or a clone of it if somebody still looks
+ *           at it. On anything else @value is still yours, and nothing was set
+ * Cancel:   uncancellable (never waits)
+ * Order:    everything before the set of the old value happens-before the return, everything before the call
+ *           happens-before each read of the new one
+ * Memory:   as set; and what the clone function takes
+ * Returns:  0 | RN_EBUSY somebody looks at the old value, which owns something and cannot be cloned | RN_ENOMEM |
+ *           RN_EINVAL | the code of the clone function
+ */
+RN_API int rn_watch_replace(rn_watch_tx *tx, const void *value, void *old);
+
+/**
+ * rn_watch_modify - a new value that is made of the current one; no update of another sender is lost
+ * @change: works on a copy that nobody else sees. true: the copy becomes the new value; false: it is dropped, and
+ *          nothing was set. Called again, on a new copy, if somebody else has set a value meanwhile: so its result
+ *          must follow from the copy and @ctx alone. It may not wait, and must not set a value of this channel: the
+ *          copy would be out of date for ever
+ * @ctx:    handed to @change
+ *
+ * Context:  any task or thread; never waits; many callers on one @tx are fine. Drop functions may run in here
+ * Owner:    the channel owns the copy
+ * Cancel:   uncancellable (never waits)
+ * Order:    everything before the set of the value that was copied happens-before @change; everything before the
+ *           return of @change happens-before each read of the new value
+ * Memory:   as set; and what the clone function takes
+ * Returns:  0, also if @change says false | RN_ENOMEM | RN_EINVAL, also for an owned kind without clone | the code of
+ *           the clone function
+ */
+RN_API int rn_watch_modify(rn_watch_tx *tx, bool (*change)(void *value, void *ctx), void *ctx);
 
 /**
  * rn_watch_recv, rn_watch_recv_until - wait for a value that this receiver has not seen, copy it, mark it seen
@@ -115,10 +156,33 @@ RN_API int rn_watch_changed(rn_watch_rx *rx);
 RN_API int rn_watch_changed_until(rn_watch_rx *rx, rn_deadline deadline);
 
 /**
- * rn_watch_get, rn_watch_peek - copy the current value; get marks it seen, peek does not
+ * rn_watch_wait_for, rn_watch_wait_for_until - wait for a value that passes a test
+ * @test: the current value is tested first, seen or not, and then each newest one. Runs outside every lock, may take
+ *        its time, may not wait, and must not use this receiver
+ * @ctx:  handed to @test
+ * @out:  room for one element, or NULL; on 0 the very value that passed, whatever was set meanwhile
+ *
+ * The value that passed is marked seen, and so are those before it that did not pass. After the deadline nothing more
+ * is tested; a deadline that has passed at the call makes it one test of the current value.
+ *
+ * Context:  any task or thread; waits; one caller at a time on one @rx
+ * Owner:    on 0 the copy in @out is yours (of an owned kind: your clone)
+ * Cancel:   atomic: RN_ECANCELED means that no value passed; what was tested is marked
+ * Order:    everything before the set of a value happens-before its test
+ * Memory:   none of its own; what the clone function takes
+ * Returns:  0 | RN_CLOSED no sender is left, and the last value was tested and did not pass | RN_ETIMEDOUT (_until) |
+ *           RN_ECANCELED | RN_EBUSY another one waits here | RN_EINVAL, also if @out is wanted for an owned kind
+ *           without clone | the code of the clone function: the value that passed is not marked as seen
+ */
+RN_API int rn_watch_wait_for(rn_watch_rx *rx, bool (*test)(const void *value, void *ctx), void *ctx, void *out);
+RN_API int rn_watch_wait_for_until(rn_watch_rx *rx, bool (*test)(const void *value, void *ctx), void *ctx, void *out,
+                                   rn_deadline deadline);
+
+/**
+ * rn_watch_get, rn_watch_peek, rn_watch_tx_peek - copy the current value; get marks it seen, peek does not
  * @out: room for one element; written on 0 only
  *
- * Context:  any task or thread; never waits; one caller at a time on one @rx
+ * Context:  any task or thread; never waits; one caller at a time on one @rx, many on one @tx
  * Owner:    on 0 the copy is yours (of an owned kind: your clone)
  * Cancel:   uncancellable (never waits)
  * Order:    everything before the set happens-before the return
@@ -127,6 +191,7 @@ RN_API int rn_watch_changed_until(rn_watch_rx *rx, rn_deadline deadline);
  */
 RN_API int rn_watch_get(rn_watch_rx *rx, void *out);
 RN_API int rn_watch_peek(const rn_watch_rx *rx, void *out);
+RN_API int rn_watch_tx_peek(const rn_watch_tx *tx, void *out);
 
 /**
  * rn_watch_borrow, rn_watch_release - look at the current value in place, and give it back
@@ -159,17 +224,36 @@ RN_API void rn_watch_release(rn_watch_rx *rx);
 RN_API int rn_watch_has_changed(const rn_watch_rx *rx);
 
 /**
- * rn_watch_subscribe - a new receiver; it has seen what is current
- * @rx: the receiver, or NULL
+ * rn_watch_mark_changed, rn_watch_mark_unchanged - as if the current value had not been seen, or had been
  *
- * Context:  any task or thread; never waits
+ * After mark_changed the next recv or changed comes back at once. A change and its undoing are no new value: other
+ * receivers notice nothing.
+ *
+ * Context:  any task or thread; never waits; one caller at a time on one @rx
+ * Owner:    nothing changes hands
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  nothing
+ */
+RN_API void rn_watch_mark_changed(rn_watch_rx *rx);
+RN_API void rn_watch_mark_unchanged(rn_watch_rx *rx);
+
+/**
+ * rn_watch_subscribe, rn_watch_rx_clone - a new receiver; it has seen what is current, or what @rx has seen
+ * @rx, @out: the new receiver, or NULL
+ *
+ * Works after the close too. What the other one has borrowed is not borrowed by its clone.
+ *
+ * Context:  any task or thread; never waits; rx_clone: one caller at a time on one @rx
  * Owner:    the receiver is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    a set that begins after the return is unseen
- * Memory:   the receiver, and room for one value (two of a kind with a clone function)
+ * Memory:   the receiver, and room for two values
  * Returns:  0 | RN_ENOMEM | RN_EINVAL
  */
 RN_MUST_USE RN_API int rn_watch_subscribe(rn_watch_rx **rx, rn_watch_tx *tx);
+RN_MUST_USE RN_API int rn_watch_rx_clone(rn_watch_rx **out, const rn_watch_rx *rx);
 
 /**
  * rn_watch_tx_clone - one more sender for the same channel
@@ -179,7 +263,7 @@ RN_MUST_USE RN_API int rn_watch_subscribe(rn_watch_rx **rx, rn_watch_tx *tx);
  * Owner:    the new end is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    none
- * Memory:   the end, and room for one value
+ * Memory:   the end, and room for one value (two of a kind with a clone function)
  * Returns:  0 | RN_ENOMEM | RN_EINVAL
  */
 RN_MUST_USE RN_API int rn_watch_tx_clone(rn_watch_tx **out, rn_watch_tx *tx);
@@ -198,16 +282,65 @@ RN_API void rn_watch_tx_drop(rn_watch_tx *tx);
 RN_API void rn_watch_rx_drop(rn_watch_rx *rx);
 
 /**
- * rn_watch_tx_receivers - how many receivers there are, at some moment during the call
+ * rn_watch_tx_closed, rn_watch_tx_closed_until - wait until there is no receiver
+ *
+ * Any number of callers. That nobody looks is true at some moment of the call, and may change with the next
+ * subscribe: whoever can still subscribe, or clone a receiver, is not waited for.
+ *
+ * Context:  any task or thread; waits; many callers on one @tx are fine
+ * Owner:    the end is still yours
+ * Cancel:   atomic: nothing happens in any case
+ * Order:    everything before the last rx_drop happens-before the return
+ * Memory:   none
+ * Returns:  0 | RN_ETIMEDOUT (_until) | RN_ECANCELED | RN_EINVAL
+ */
+RN_API int rn_watch_tx_closed(rn_watch_tx *tx);
+RN_API int rn_watch_tx_closed_until(rn_watch_tx *tx, rn_deadline deadline);
+
+/**
+ * rn_watch_tx_receivers, rn_watch_tx_is_closed - how many receivers there are, and whether none; at some moment
+ * during the call
  *
  * Context:  any task or thread; never waits
  * Owner:    the end is still yours
  * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   none
- * Returns:  the number
+ * Returns:  the number; true: it is 0. Of NULL: 0, false
  */
 RN_API size_t rn_watch_tx_receivers(const rn_watch_tx *tx);
+RN_API bool rn_watch_tx_is_closed(const rn_watch_tx *tx);
+
+/**
+ * rn_watch_tx_same_channel, rn_watch_rx_same_channel - whether two ends belong to one channel
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the ends are still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  true | false, also if one of them is NULL
+ */
+RN_API bool rn_watch_tx_same_channel(const rn_watch_tx *a, const rn_watch_tx *b);
+RN_API bool rn_watch_rx_same_channel(const rn_watch_rx *a, const rn_watch_rx *b);
+
+/**
+ * rn_watch_tx_info, rn_watch_rx_info - what the channel knows of itself
+ * @out: written on 0 only
+ *
+ * Sent is how many values were set, without the first one. Received is how many unseen values receivers have come to
+ * see, each counted once for each receiver, by whatever call but peek; so sent times receivers less received is what
+ * was skipped.
+ *
+ * Context:  any task or thread; never waits
+ * Owner:    the end is still yours
+ * Cancel:   uncancellable (never waits)
+ * Order:    none; all words of the answer are of one moment
+ * Memory:   none
+ * Returns:  0 | RN_EINVAL
+ */
+RN_API int rn_watch_tx_info(const rn_watch_tx *tx, rn_channel_info *out);
+RN_API int rn_watch_rx_info(const rn_watch_rx *rx, rn_channel_info *out);
 
 /* for RN_AUTO */
 RN__UNUSED static inline void rn_watch_tx_auto(rn_watch_tx **tx)

@@ -107,15 +107,29 @@ TEST(watch_constructor_refuses_options_of_the_future)
     check_refused(&initial, &int_elem, &(rn_watch_opts){.reserved = {1}});
 }
 
-TEST(watch_constructor_wants_places_for_both_ends)
+TEST(watch_constructor_wants_a_place_for_the_sender)
 {
     const int initial = 1;
-    rn_watch_tx *tx = (rn_watch_tx *)&tx;
     rn_watch_rx *rx = (rn_watch_rx *)&rx;
     CHECK_RC(rn_watch_channel(NULL, &rx, &initial, &int_elem), RN_EINVAL);
-    CHECK_RC(rn_watch_channel(&tx, NULL, &initial, &int_elem), RN_EINVAL);
-    CHECK(tx == NULL);
     CHECK(rx == NULL);
+}
+
+EVERYWHERE(watch_begins_without_a_receiver)
+{
+    struct pair pair;
+    const int initial = 1;
+    CHECK_RC(rn_watch_channel(&pair.tx, NULL, &initial, &int_elem), 0);
+    CHECK_EQ(rn_watch_tx_receivers(pair.tx), 0);
+    set(pair.tx, 2);
+    pair.rx = subscribe(pair.tx);
+    CHECK_EQ(peek(pair.rx), 2);
+    expect_none(pair.rx, RN_ETIMEDOUT);
+    set(pair.tx, 3);
+    expect(pair.rx, 3);
+    drop(&pair);
+    CHECK_RC(rn_watch_channel(&pair.tx, NULL, &initial, &int_elem), 0);
+    rn_watch_tx_drop(pair.tx); /* nobody ever looked */
 }
 
 TEST(watch_channel_takes_zero_options)

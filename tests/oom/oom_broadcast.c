@@ -186,9 +186,9 @@ TEST(oom_watch_subscribe_and_clone_change_nothing)
     rn_watch_tx *tx;
     rn_watch_rx *rx;
     REQUIRE(rn_watch_channel(&tx, &rx, &initial, &plain) == 0);
-    CHECK_EQ(refuse_each(watch_subscribe, tx), 2); /* the receiver, a node */
+    CHECK_EQ(refuse_each(watch_subscribe, tx), 3); /* the receiver, two nodes */
     CHECK_EQ(rn_watch_tx_receivers(tx), 1);
-    CHECK_EQ(refuse_each(watch_clone_sender, tx), 1); /* the node of the receiver that was there is free */
+    CHECK_EQ(refuse_each(watch_clone_sender, tx), 1); /* the nodes of the receiver that was there are free */
     rn_watch_tx_drop(tx);
     rn_watch_rx_drop(rx);
 }
@@ -253,11 +253,14 @@ TEST(oom_broadcast_send_without_room_leaves_the_message_with_the_sender)
 TEST(oom_watch_set_without_room_leaves_the_value_with_the_setter)
 {
     struct chain chain = {.owners = {.on_drop = publish_in_drop}};
-    struct owned initial = owned_make(&chain.owners, 1);
+    struct owned initial = owned_make(&chain.owners, 0);
+    const void *borrowed;
     rn_watch_rx *rx;
     rn_elem elem = *OWNED_ELEM(&chain.owners);
     elem.clone = NULL;
     REQUIRE(rn_watch_channel(&chain.watch, &rx, &initial, &elem) == 0);
+    CHECK_RC(rn_watch_borrow(rx, &borrowed), 0);
+    publish_number(&chain, 1);
     publish_number(&chain, 2);
     CHECK_EQ(chain.owners.drops, 3);
     rn_watch_tx_drop(chain.watch);
