@@ -384,13 +384,13 @@
 /* The user's functions know the type, those that the library calls do not: one calls the other. */
 #define RN__WATCH_WAIT_FOR(N)                                                                                        \
     struct N##__test {                                                                                               \
-        bool (*test)(const N##_msg *value_, void *ctx_);                                                             \
-        void *ctx;                                                                                                   \
+        bool (*test_)(const N##_msg *, void *);                                                                      \
+        void *ctx_;                                                                                                  \
     };                                                                                                               \
-    RN__UNUSED static bool N##__run_test(const void *value_, void *test_)                                            \
+    RN__UNUSED static bool N##__run_test(const void *value_, void *both_)                                            \
     {                                                                                                                \
-        const struct N##__test *test = (const struct N##__test *)test_;                                              \
-        return test->test((const N##_msg *)value_, test->ctx);                                                       \
+        const struct N##__test *call_ = (const struct N##__test *)both_;                                             \
+        return call_->test_((const N##_msg *)value_, call_->ctx_);                                                   \
     }                                                                                                                \
     RN__GEN int N##_wait_for_until(N##_rx *rx_, bool (*test_)(const N##_msg *, void *), void *ctx_, N##_msg *out_,   \
                                    rn_deadline deadline_)                                                            \
@@ -405,13 +405,13 @@
 
 #define RN__WATCH_MODIFY(N)                                                                                          \
     struct N##__change {                                                                                             \
-        bool (*change)(N##_msg * value_, void *ctx_);                                                                \
-        void *ctx;                                                                                                   \
+        bool (*change_)(N##_msg *, void *);                                                                          \
+        void *ctx_;                                                                                                  \
     };                                                                                                               \
-    RN__UNUSED static bool N##__run_change(void *value_, void *change_)                                              \
+    RN__UNUSED static bool N##__run_change(void *value_, void *both_)                                                \
     {                                                                                                                \
-        const struct N##__change *change = (const struct N##__change *)change_;                                      \
-        return change->change((N##_msg *)value_, change->ctx);                                                       \
+        const struct N##__change *call_ = (const struct N##__change *)both_;                                         \
+        return call_->change_((N##_msg *)value_, call_->ctx_);                                                       \
     }                                                                                                                \
     RN__GEN int N##_modify(N##_tx *tx_, bool (*change_)(N##_msg *, void *), void *ctx_)                              \
     {                                                                                                                \

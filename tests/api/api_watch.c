@@ -9,72 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/parked.h"
+#include "api/watched.h"
 #include "base/atomic.h"
-
-static const char name[] = "watch under test";
-
-static const rn_elem int_elem = {.size = sizeof(int), .align = _Alignof(int), .name = name};
-
-struct pair {
-    rn_watch_tx *tx;
-    rn_watch_rx *rx;
-};
-
-static struct pair make(int initial)
-{
-    struct pair pair;
-    REQUIRE(rn_watch_channel(&pair.tx, &pair.rx, &initial, &int_elem) == 0);
-    return pair;
-}
-
-static void drop(struct pair *pair)
-{
-    rn_watch_tx_drop(pair->tx);
-    rn_watch_rx_drop(pair->rx);
-}
-
-static rn_watch_rx *subscribe(rn_watch_tx *tx)
-{
-    rn_watch_rx *rx;
-    REQUIRE(rn_watch_subscribe(&rx, tx) == 0);
-    return rx;
-}
-
-static void set(rn_watch_tx *tx, int value)
-{
-    CHECK_RC(rn_watch_set(tx, &value), 0);
-}
-
-static int peek(rn_watch_rx *rx)
-{
-    int value = -1;
-    CHECK_RC(rn_watch_peek(rx, &value), 0);
-    return value;
-}
-
-static int get(rn_watch_rx *rx)
-{
-    int value = -1;
-    CHECK_RC(rn_watch_get(rx, &value), 0);
-    return value;
-}
-
-/* A receive that may not wait. */
-static void expect(rn_watch_rx *rx, int value)
-{
-    int got = -1;
-    CHECK_RC(rn_watch_recv_until(rx, &got, rn_at_ns(1)), 0);
-    CHECK_EQ(got, value);
-}
-
-static void expect_none(rn_watch_rx *rx, int code)
-{
-    int got = -1;
-    CHECK_RC(rn_watch_recv_until(rx, &got, rn_at_ns(1)), code);
-    CHECK_EQ(got, -1);
-    CHECK_RC(rn_watch_changed_until(rx, rn_at_ns(1)), code);
-}
 
 /* -- construction ----------------------------------------------------------------------------------------------- */
 
