@@ -37,7 +37,7 @@
  *   watch      N_channel(&tx, &rx or NULL, initial)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
  *              N_tx_clone(&out, tx)  N_rx_clone(&out, rx)  N_set(tx, value)  N_send(tx, value)
  *              N_replace(tx, value, &old)  N_changed(rx)  N_changed_until(rx, deadline)
- *              N_wait_for(rx, test, ctx, &value or NULL)  N_wait_for_until(rx, test, ctx, &value or NULL, deadline)
+ *              N_wait_for(rx, test, ctx, &value or NULL)  N_wait_for_until(..., deadline)  OWNED: NULL only
  *              N_borrow(rx, &pointer)  N_release(rx)
  *              PLAIN: N_recv(rx, &value)  N_recv_until(rx, &value, deadline)  value = N_get(rx)  value = N_peek(rx)
  *              N_modify(tx, change, ctx)

@@ -22,14 +22,18 @@ void rn__copy_begin(struct rn__copy *copy, struct rn__watch *channel)
     rn__node_hold(copy->original);
 }
 
+int rn__copy_clone(const struct rn__copy *copy, const struct rn__watch *channel)
+{
+    if (copy->original == NULL || copy->to == NULL)
+        return 0;
+    return rn__element_clone(&channel->element, copy->to, rn__node_value(&channel->nodes, copy->original));
+}
+
 int rn__copy_end(struct rn__copy *copy, struct rn__watch *channel)
 {
-    int rc = 0;
-    if (copy->original == NULL)
-        return 0;
-    if (copy->to != NULL)
-        rc = rn__element_clone(&channel->element, copy->to, rn__node_value(&channel->nodes, copy->original));
-    rn__watch_let_go(channel, copy->original);
+    const int rc = rn__copy_clone(copy, channel);
+    if (copy->original != NULL)
+        rn__watch_let_go(channel, copy->original);
     return rc;
 }
 

@@ -60,8 +60,10 @@ struct rn__copy {
     struct rn__node *original; /* held until its clone is made; NULL: nothing is left to do */
 };
 
-/* begin under the lock; what it began must be ended outside. end: 0, or the clone function's code. */
+/* Under the lock. What this begins must be ended outside. */
 void rn__copy_begin(struct rn__copy *copy, struct rn__watch *channel);
+/* 0, or the clone function's code. end: and lets go of the original. */
+int rn__copy_clone(const struct rn__copy *copy, const struct rn__watch *channel);
 int rn__copy_end(struct rn__copy *copy, struct rn__watch *channel);
 
 /* Outside the lock, begin and end in one: 0, RN_EINVAL (this kind cannot be copied), or the clone function's code. */

@@ -52,16 +52,18 @@ static void take(struct look *look)
     }
 }
 
-/* Outside the lock: the other half of take. */
+/* Outside the lock: the other half of take. Marks before it lets go: the drop function may drop any end. */
 static int finish(struct look *look)
 {
     struct rn__watch *channel = look->rx->channel;
-    const int rc = rn__copy_end(&look->copy, channel);
-    if (rc == 0)
-        return 0;
-    rn__lock_acquire(&channel->lock);
-    unsee(look->rx, look->seen_before);
-    rn__lock_release(&channel->lock);
+    const int rc = rn__copy_clone(&look->copy, channel);
+    if (rc != 0) {
+        rn__lock_acquire(&channel->lock);
+        unsee(look->rx, look->seen_before);
+        rn__lock_release(&channel->lock);
+    }
+    if (look->copy.original != NULL)
+        rn__watch_let_go(channel, look->copy.original);
     return rc;
 }
 

@@ -322,6 +322,302 @@ EVERYWHERE(watch_drop_function_may_drop_all_ends)
     CHECK_EQ(s.owners.live, 0);
 }
 
+/* -- replace, modify, send: whose is which ------------------------------------------------------------------------ */
+
+/* 0: *old is the caller's. Else the new value still is. */
+static int replace(struct setting *setting, int number, struct owned *old)
+{
+    struct owned value = owned_make(&setting->owners, number);
+    const int rc = rn_watch_replace(setting->tx, &value, old);
+    if (rc == 0)
+        return 0;
+    CHECK_EQ(*value.number, number);
+    owned_destroy(&setting->owners, &value);
+    return rc;
+}
+
+EVERYWHERE(watch_owned_value_that_nobody_looks_at_is_moved_out)
+{
+    for (int can_clone = 0; can_clone < 2; can_clone++) {
+        struct setting s;
+        struct owned old;
+        begin(&s, can_clone);
+        CHECK_RC(replace(&s, 2, &old), 0);
+        CHECK_EQ(*old.number, 1);
+        owned_destroy(&s.owners, &old);
+        CHECK_EQ(s.owners.drops, 0);
+        CHECK_EQ(s.owners.clones, 0);
+        end(&s);
+        CHECK_EQ(s.owners.drops, 1);
+    }
+}
+
+EVERYWHERE(watch_owned_value_that_is_borrowed_is_cloned_for_who_replaces_it)
+{
+    struct setting s;
+    struct owned old;
+    const struct owned *value;
+    begin(&s, true);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    check_clone(&s, replace(&s, 2, &old), &old, 1);
+    CHECK_EQ(s.owners.clones, 1);
+    CHECK_EQ(s.owners.drops, 0);
+    CHECK_EQ(*value->number, 1);
+    rn_watch_release(s.rx);
+    CHECK_EQ(s.owners.drops, 1);
+    CHECK_EQ(s.owners.dropped[0], 1);
+    end(&s);
+}
+
+EVERYWHERE(watch_owned_without_clone_is_not_replaced_while_it_is_borrowed)
+{
+    struct setting s;
+    struct owned old = {NULL};
+    const struct owned *value;
+    begin(&s, false);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    CHECK_RC(replace(&s, 2, &old), RN_EBUSY);
+    CHECK(old.number == NULL);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 0);
+    rn_watch_release(s.rx);
+    CHECK_RC(replace(&s, 2, &old), 0);
+    CHECK_EQ(*old.number, 1);
+    owned_destroy(&s.owners, &old);
+    CHECK_EQ(s.owners.drops, 0);
+    end(&s);
+}
+
+EVERYWHERE(watch_replace_whose_clone_fails_sets_nothing)
+{
+    struct setting s;
+    struct owned old = {NULL};
+    const struct owned *value;
+    begin(&s, true);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    s.owners.clone_code = -4711;
+    CHECK_RC(replace(&s, 2, &old), -4711);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 0);
+    CHECK_EQ(s.owners.drops, 0);
+    s.owners.clone_code = 0;
+    end(&s);
+    CHECK_EQ(s.owners.drops, 1);
+}
+
+static void set_next(struct owners *owners, int number)
+{
+    owners->on_clone = NULL;
+    set(setting_of(owners), number + 1);
+}
+
+EVERYWHERE(watch_replace_gives_back_what_it_did_replace)
+{
+    struct setting s;
+    struct owned old;
+    const struct owned *value;
+    begin(&s, true);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    s.owners.on_clone = set_next; /* while 1 is cloned, 2 takes its place: the clone of 1 is of no use */
+    CHECK_RC(replace(&s, 3, &old), 0);
+    CHECK_EQ(*old.number, 2);
+    owned_destroy(&s.owners, &old);
+    CHECK_EQ(s.owners.clones, 1);
+    CHECK_EQ(s.owners.drops, 1); /* that clone */
+    CHECK_EQ(*value->number, 1);
+    end(&s);
+    CHECK_EQ(s.owners.drops, 3); /* 1 and 3 */
+}
+
+EVERYWHERE(watch_owned_value_that_nobody_would_see_stays_with_the_sender)
+{
+    struct setting s;
+    begin(&s, false);
+    rn_watch_rx_drop(s.rx);
+    s.rx = NULL;
+    struct owned value = owned_make(&s.owners, 2);
+    CHECK_RC(rn_watch_send(s.tx, &value), RN_NOBODY);
+    CHECK_EQ(*value.number, 2);
+    CHECK_EQ(s.owners.drops, 0);
+    CHECK_RC(rn_watch_subscribe(&s.rx, s.tx), 0);
+    CHECK_RC(rn_watch_send(s.tx, &value), 0);
+    CHECK_EQ(s.owners.dropped[0], 1);
+    end(&s);
+    CHECK_EQ(s.owners.drops, 2);
+}
+
+/* ctx: what the change answers. */
+static bool multiply(void *value, void *ctx)
+{
+    struct owned *owned = value;
+    *owned->number *= 10;
+    return *(const bool *)ctx;
+}
+
+EVERYWHERE(watch_modify_works_on_a_clone)
+{
+    struct setting s;
+    const struct owned *value;
+    bool is_wanted = true;
+    begin(&s, true);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), 0);
+    CHECK_EQ(*value->number, 1);
+    CHECK_EQ(s.owners.clones, 1);
+    CHECK_EQ(s.owners.drops, 0);
+    rn_watch_release(s.rx);
+    CHECK_EQ(s.owners.dropped[0], 1);
+    is_wanted = false;
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), 0);
+    CHECK_EQ(s.owners.clones, 2);
+    CHECK_EQ(s.owners.drops, 2);
+    CHECK_EQ(s.owners.dropped[1], 100); /* the clone that was not wanted */
+    CHECK_RC(borrow(s.rx, &value), 0);
+    CHECK_EQ(*value->number, 10);
+    end(&s);
+    CHECK_EQ(s.owners.drops, 3);
+}
+
+EVERYWHERE(watch_modify_drops_the_clone_that_came_too_late)
+{
+    struct setting s;
+    const struct owned *value;
+    bool is_wanted = true;
+    begin(&s, true);
+    s.owners.on_clone = set_next; /* while 1 is cloned, 2 takes its place */
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), 0);
+    CHECK_EQ(s.owners.clones, 2);
+    CHECK_EQ(s.owners.drops, 3);
+    CHECK_EQ(s.owners.dropped[0], 1); /* its last holder was the clone function */
+    CHECK_EQ(s.owners.dropped[1], 10);
+    CHECK_EQ(s.owners.dropped[2], 2);
+    CHECK_RC(borrow(s.rx, &value), 0);
+    CHECK_EQ(*value->number, 20);
+    end(&s);
+    CHECK_EQ(s.owners.drops, 4);
+}
+
+EVERYWHERE(watch_modify_without_a_clone_sets_nothing)
+{
+    struct setting s;
+    bool is_wanted = true;
+    begin(&s, true);
+    s.owners.clone_code = -4711;
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), -4711);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 0);
+    s.owners.clone_code = 0;
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), 0); /* the room for the copy was given back */
+    end(&s);
+    begin(&s, false);
+    CHECK_RC(rn_watch_modify(s.tx, multiply, &is_wanted), RN_EINVAL);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 0);
+    CHECK_EQ(s.owners.drops, 0);
+    end(&s);
+}
+
+EVERYWHERE(watch_sender_sees_a_clone)
+{
+    struct setting s;
+    struct owned got = {NULL};
+    begin(&s, true);
+    check_clone(&s, rn_watch_tx_peek(s.tx, &got), &got, 1);
+    s.owners.clone_code = -4711;
+    CHECK_RC(rn_watch_tx_peek(s.tx, &got), -4711);
+    end(&s);
+    begin(&s, false);
+    CHECK_RC(rn_watch_tx_peek(s.tx, &got), RN_EINVAL);
+    end(&s);
+}
+
+/* -- wait_for ----------------------------------------------------------------------------------------------------- */
+
+/* ctx: the number that passes. */
+static bool is_number(const void *value, void *ctx)
+{
+    return *((const struct owned *)value)->number == *(const int *)ctx;
+}
+
+EVERYWHERE(watch_owned_without_clone_can_be_tested)
+{
+    struct setting s;
+    struct owned got = {NULL};
+    int wanted = 1;
+    begin(&s, false);
+    CHECK_RC(rn_watch_wait_for(s.rx, is_number, &wanted, NULL), 0);
+    CHECK_RC(rn_watch_wait_for(s.rx, is_number, &wanted, &got), RN_EINVAL);
+    CHECK(got.number == NULL);
+    end(&s);
+}
+
+struct seeker {
+    rn_watch_rx *rx;
+    int wanted;
+    struct owned got;
+};
+
+static int seek(void *arg)
+{
+    struct seeker *seeker = arg;
+    return rn_watch_wait_for(seeker->rx, is_number, &seeker->wanted, &seeker->got);
+}
+
+EVERYWHERE(watch_wait_for_clones_what_passed_and_nothing_else)
+{
+    struct setting s;
+    begin(&s, true);
+    struct seeker seeker = {.rx = s.rx, .wanted = 4};
+    struct actor *actor = actor_start(seek, &seeker);
+    for (int i = 2; i <= 4; i++) {
+        WAIT_UNTIL_PARKED(1, name);
+        set(&s, i);
+    }
+    check_clone(&s, actor_join(actor), &seeker.got, 4);
+    CHECK_EQ(s.owners.clones, 1);
+    CHECK_EQ(s.owners.drops, 3);
+    end(&s);
+    CHECK_EQ(s.owners.drops, 4);
+}
+
+EVERYWHERE(watch_wait_for_whose_clone_fails_has_not_seen_what_passed)
+{
+    struct setting s;
+    struct owned got = {NULL};
+    int wanted = 2;
+    begin(&s, true);
+    set(&s, 2);
+    s.owners.clone_code = -4711;
+    CHECK_RC(rn_watch_wait_for(s.rx, is_number, &wanted, &got), -4711);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 1);
+    s.owners.clone_code = 0;
+    check_clone(&s, rn_watch_wait_for(s.rx, is_number, &wanted, &got), &got, 2);
+    CHECK_EQ(rn_watch_has_changed(s.rx), 0);
+    end(&s);
+}
+
+/* Sets until the number is reached; each value that is tested is still there afterwards. */
+static bool set_and_look_again(const void *value, void *ctx)
+{
+    struct setting *s = ctx;
+    const struct owned *owned = value;
+    const int number = *owned->number;
+    const int64_t drops = s->owners.drops;
+    if (number == 4)
+        return true;
+    set(s, number + 1);
+    CHECK_EQ(s->owners.drops, drops);
+    CHECK_EQ(*owned->number, number);
+    return false;
+}
+
+EVERYWHERE(watch_value_that_is_replaced_during_its_test_is_dropped_after_it)
+{
+    struct setting s;
+    begin(&s, false);
+    CHECK_RC(rn_watch_wait_for(s.rx, set_and_look_again, &s, NULL), 0);
+    CHECK_EQ(s.owners.drops, 3);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(s.owners.dropped[i], i + 1);
+    end(&s);
+}
+
 /* -- memory ----------------------------------------------------------------------------------------------------- */
 
 TEST(watch_owned_set_never_allocates_whatever_is_held)
@@ -476,10 +772,30 @@ static struct text text_make(char letter)
 RN_WATCH_OWNED(texts, struct text, text_drop);
 RN_WATCH_PLAIN(levels, int);
 
+static bool begins_with(const struct text *text, void *letter)
+{
+    return text->bytes[0] == *(const char *)letter;
+}
+
+static bool raise(int *level, void *by)
+{
+    *level += *(const int *)by;
+    return true;
+}
+
+static bool is_above(const int *level, void *bar)
+{
+    return *level > *(const int *)bar;
+}
+
 EVERYWHERE(watch_typed_layer_says_the_same)
 {
     RN_AUTO(texts_tx) tx = NULL;
     RN_AUTO(texts_rx) rx = NULL;
+    RN_AUTO(texts_rx) other = NULL;
+    RN_AUTO(texts_tx) lonely = NULL;
+    struct text old;
+    char letter = 'd';
     RN_AUTO(levels_tx) levels = NULL;
     RN_AUTO(levels_rx) level = NULL;
     const struct text *text;
@@ -489,11 +805,25 @@ EVERYWHERE(watch_typed_layer_says_the_same)
     CHECK_RC(texts_changed(rx), 0);
     CHECK_RC(texts_borrow(rx, &text), 0);
     CHECK_STR_EQ(text->bytes, "b");
+    CHECK_RC(texts_send(tx, text_make('c')), 0);
     texts_release(rx);
+    CHECK_RC(texts_replace(tx, text_make('d'), &old), 0);
+    CHECK_STR_EQ(old.bytes, "c");
+    text_drop(&old);
+    CHECK_RC(texts_rx_clone(&other, rx), 0);
+    CHECK_RC(texts_wait_for(other, begins_with, &letter, NULL), 0);
+    CHECK_RC(texts_channel(&lonely, NULL, text_make('e')), 0);
     CHECK_RC(levels_channel_with(&levels, &level, 1, &(rn_watch_opts){.name = "levels"}), 0);
     CHECK_EQ(levels_get(level), 1);
     CHECK_RC(levels_set(levels, 2), 0);
     CHECK_EQ(levels_peek(level), 2);
     CHECK_RC(levels_recv(level, &value), 0);
     CHECK_EQ(value, 2);
+    CHECK_RC(levels_modify(levels, raise, &value), 0);
+    CHECK_RC(levels_wait_for(level, is_above, &value, &value), 0);
+    CHECK_EQ(value, 4);
+    CHECK_RC(levels_wait_for_until(level, is_above, &value, &value, rn_at_ns(1)), RN_ETIMEDOUT);
+    CHECK_RC(levels_wait_for(level, NULL, NULL, NULL), RN_EINVAL);
+    CHECK_RC(levels_modify(levels, NULL, NULL), RN_EINVAL);
+    CHECK_RC(levels_rx_clone(NULL, level), RN_EINVAL);
 }
