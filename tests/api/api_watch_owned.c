@@ -57,7 +57,7 @@ static void check_clone(struct setting *setting, int rc, struct owned *got, int 
     owned_destroy(&setting->owners, got);
 }
 
-/* -- dropping --------------------------------------------------------------------------------------------------- */
+/* -- dropping -------------------------------------------------------------------------------------------------- */
 
 EVERYWHERE(watch_owned_value_is_dropped_when_it_is_replaced)
 {
@@ -137,7 +137,7 @@ EVERYWHERE(watch_receiver_that_goes_gives_back_what_it_had_borrowed)
     CHECK_EQ(s.owners.drops, 1);
 }
 
-/* -- reading without and with a clone function ------------------------------------------------------------------- */
+/* -- reading without and with a clone function ------------------------------------------------------------------ */
 
 EVERYWHERE(watch_owned_without_clone_is_only_borrowed)
 {
@@ -218,7 +218,7 @@ EVERYWHERE(watch_clone_that_fails_after_a_sleep_marks_nothing)
     end(&s);
 }
 
-/* -- what drop and clone functions may do ------------------------------------------------------------------------ */
+/* -- what drop and clone functions may do ----------------------------------------------------------------------- */
 
 static struct setting *setting_of(struct owners *owners)
 {
@@ -322,7 +322,7 @@ EVERYWHERE(watch_drop_function_may_drop_all_ends)
     CHECK_EQ(s.owners.live, 0);
 }
 
-/* -- replace, modify, send: whose is which ------------------------------------------------------------------------ */
+/* -- replace, modify, send: whose is which ---------------------------------------------------------------------- */
 
 /* 0: *old is the caller's. Else the new value still is. */
 static int replace(struct setting *setting, int number, struct owned *old)
@@ -527,7 +527,7 @@ EVERYWHERE(watch_sender_sees_a_clone)
     end(&s);
 }
 
-/* -- wait_for ----------------------------------------------------------------------------------------------------- */
+/* -- wait_for --------------------------------------------------------------------------------------------------- */
 
 /* ctx: the number that passes. */
 static bool is_number(const void *value, void *ctx)
@@ -618,7 +618,7 @@ EVERYWHERE(watch_value_that_is_replaced_during_its_test_is_dropped_after_it)
     end(&s);
 }
 
-/* -- memory ----------------------------------------------------------------------------------------------------- */
+/* -- memory ---------------------------------------------------------------------------------------------------- */
 
 TEST(watch_owned_set_never_allocates_whatever_is_held)
 {
@@ -699,7 +699,57 @@ TEST(watch_has_room_for_what_all_ends_can_hold_at_once)
     CHECK_EQ(house.owners.live, 0);
 }
 
-/* -- several parties --------------------------------------------------------------------------------------------- */
+/* One clone function inside the other: the receiver clones beside its borrow, then each sender in turn makes its copy
+ * of a value that another has replaced meanwhile. */
+struct nest {
+    struct owners owners;
+    rn_watch_tx *tx[2];
+    int depth;
+};
+
+static void nest_set(struct nest *nest, int sender, int number)
+{
+    struct owned value = owned_make(&nest->owners, number);
+    CHECK_RC(rn_watch_set(nest->tx[sender], &value), 0);
+}
+
+static void modify_in_clone(struct owners *owners, int number)
+{
+    struct nest *nest = (struct nest *)owners;
+    bool is_wanted = true;
+    const int sender = nest->depth++;
+    if (sender >= 2)
+        return;
+    nest_set(nest, sender, number + 1);
+    CHECK_RC(rn_watch_modify(nest->tx[sender], multiply, &is_wanted), 0);
+}
+
+TEST(watch_has_room_for_the_copies_of_all_senders)
+{
+    struct nest nest = {.owners = {.on_clone = modify_in_clone}};
+    struct owned value = owned_make(&nest.owners, 1), got;
+    const struct owned *borrowed;
+    rn_watch_rx *rx;
+    REQUIRE(rn_watch_channel(&nest.tx[0], &rx, &value, OWNED_ELEM(&nest.owners)) == 0);
+    REQUIRE(rn_watch_tx_clone(&nest.tx[1], nest.tx[0]) == 0);
+    const uint64_t before = test_memory().calls;
+    CHECK_RC(borrow(rx, &borrowed), 0);
+    nest_set(&nest, 0, 2);
+    CHECK_RC(rn_watch_recv(rx, &got), 0);
+    CHECK_EQ(*got.number, 2);
+    CHECK_EQ(nest.depth, 4); /* the first sender's copy was out of date, and it made another */
+    owned_destroy(&nest.owners, &got);
+    CHECK_RC(rn_watch_get(rx, &got), 0);
+    CHECK_EQ(*got.number, 400); /* 2, 3, 4, times ten, times ten */
+    owned_destroy(&nest.owners, &got);
+    CHECK_EQ(test_memory().calls, before);
+    for (int i = 0; i < 2; i++)
+        rn_watch_tx_drop(nest.tx[i]);
+    rn_watch_rx_drop(rx);
+    CHECK_EQ(nest.owners.live, 0);
+}
+
+/* -- several parties -------------------------------------------------------------------------------------------- */
 
 enum { SETTERS = 2, EACH = 1000, BORROWERS = 3 };
 
@@ -749,7 +799,7 @@ EVERYWHERE(watch_owned_values_are_dropped_exactly_once)
     CHECK_EQ(s.owners.drops, SETTERS * EACH + 1);
 }
 
-/* -- the typed layer --------------------------------------------------------------------------------------------- */
+/* -- the typed layer -------------------------------------------------------------------------------------------- */
 
 struct text {
     char *bytes;

@@ -15,6 +15,14 @@ static void text_drop(char **text)
 {
     free(*text);
 }
+static bool is_set(char *const *text, void *ctx)
+{
+    return ctx == NULL && *text != NULL;
+}
+static bool up(int *mode_now, void *ctx)
+{
+    return ++*mode_now > 0 && ctx == NULL;
+}
 static int text_clone(char **to, char *const *from)
 {
     *to = *from;
@@ -83,6 +91,11 @@ static int channels(void)
     RN_TRY(config_channel(&owner, &user, NULL));
     RN_TRY(config_borrow(user, &current));
     config_release(user);
+    RN_TRY(config_wait_for(user, is_set, NULL, NULL));
+
+    RN_AUTO(mode_tx) modes = NULL;
+    RN_TRY(mode_channel(&modes, NULL, 1));
+    RN_TRY(mode_modify(modes, up, NULL));
 
     RN_AUTO(rn_mpsc_tx) untyped = NULL;
     RN_AUTO(rn_mpsc_rx) untyped_reader = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* watch under everything at once: setters that share an end, readers that wait, borrow, clone, time out, are
- * cancelled, leave. What must hold: each value has one fate, no reader goes back in time or reads a value that is
- * gone, and whoever stays to the close has seen the last value. */
+/* watch under everything at once: senders that share an end or have their own, and set, send, replace and modify;
+ * readers that wait, test, borrow, clone values and themselves, time out, are cancelled, leave. What must hold: each
+ * value has one fate, no reader goes back in time or reads a value that is gone, and whoever stays to the close has
+ * seen the last value. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,15 +79,47 @@ struct setter {
     uint64_t random;
 };
 
+/* The copy becomes this sender's next value. */
+static bool renumber(void *value, void *ctx)
+{
+    struct value *copy = value;
+    *copy->number = *(const uint64_t *)ctx;
+    return true;
+}
+
+/* 0, or the clone function's code: then nothing was set. */
+static int set_somehow(struct setter *setter, rn_watch_tx *tx, uint64_t number)
+{
+    const uint64_t way = rn__random_next(&setter->random) % 4;
+    if (way == 0)
+        return rn_watch_modify(tx, renumber, &number);
+    struct value value = value_make(setter->round, number), old;
+    int rc = 0;
+    if (way == 1) {
+        rc = rn_watch_replace(tx, &value, &old);
+        value_drop(rc == 0 ? &old : &value, setter->round);
+    } else if (way == 2) {
+        rc = rn_watch_send(tx, &value); /* the reader that stays is there */
+    } else {
+        rc = rn_watch_set(tx, &value);
+    }
+    return rc;
+}
+
 static int set_all(void *arg)
 {
     struct setter *setter = arg;
+    rn_watch_tx *own;
+    REQUIRE(rn_watch_tx_clone(&own, setter->round->tx) == 0);
     for (uint64_t i = 1; i <= EACH; i++) {
-        const struct value value = value_make(setter->round, setter->number << 32 | i);
-        CHECK_RC(rn_watch_set(setter->round->tx, &value), 0);
+        rn_watch_tx *tx = rn__random_next(&setter->random) % 2 == 0 ? own : setter->round->tx;
+        const int rc = set_somehow(setter, tx, setter->number << 32 | i);
+        if (rc != 0 && rc != CLONE_FAILED)
+            FAIL("a set says %d", rc);
         if (rn__random_next(&setter->random) % 4 == 0)
             rn_yield();
     }
+    rn_watch_tx_drop(own);
     return 0;
 }
 
@@ -132,15 +165,52 @@ static int look_by_borrow(struct reader *reader, uint64_t *seen)
     return rc;
 }
 
+/* Half of the values pass. */
+static bool is_even(const void *value, void *ctx)
+{
+    const struct value *tested = value;
+    *(uint64_t *)ctx = *tested->number;
+    return *tested->number % 2 == 0;
+}
+
+static int look_by_test(struct reader *reader, uint64_t *seen)
+{
+    struct value clone;
+    uint64_t tested = 0;
+    const rn_deadline soon = rn_in_us((int64_t)(rn__random_next(&reader->random) % 200));
+    const int rc = rn_watch_wait_for_until(reader->rx, is_even, &tested, &clone, soon);
+    if (rc == 0)
+        CHECK_EQ(*clone.number, tested);
+    if (rc == RN_CLOSED)
+        reader->last = tested;
+    return look_by_clone(reader, rc, &clone, seen);
+}
+
+/* Its clone goes on in its place. */
+static int look_by_another(struct reader *reader)
+{
+    rn_watch_rx *other;
+    REQUIRE(rn_watch_rx_clone(&other, reader->rx) == 0);
+    rn_watch_rx_drop(reader->rx);
+    reader->rx = other;
+    if (rn__random_next(&reader->random) % 2 == 0)
+        rn_watch_mark_changed(reader->rx);
+    return 0;
+}
+
 static int look_somehow(struct reader *reader, uint64_t *seen)
 {
     struct value clone;
-    switch (rn__random_next(&reader->random) % 4) {
+    switch (rn__random_next(&reader->random) % 6) {
     case 0:
         return look_by_clone(reader, rn_watch_get(reader->rx, &clone), &clone, seen);
     case 1:
         return look_by_borrow(reader, seen);
     case 2:
+        return look_by_test(reader, seen);
+    case 3:
+        return look_by_another(reader);
+    case 4:
         return look_by_clone(
             reader,
             rn_watch_recv_until(reader->rx, &clone, rn_in_us((int64_t)(rn__random_next(&reader->random) % 200))),

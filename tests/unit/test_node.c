@@ -162,3 +162,75 @@ TEST(node_count_that_does_not_fit_is_refused)
     REQUIRE(rn__element_init(&element, &(rn_elem){.size = 4096}) == 0);
     CHECK(!rn__nodes_init(&nodes, &element, SIZE_MAX / 1000));
 }
+
+/* -- users ------------------------------------------------------------------------------------------------------ */
+
+static void count_drop(void *value, void *ctx)
+{
+    (void)value;
+    ++*(int *)ctx;
+}
+
+/* An end and a call inside a drop function: the last of the two is told, whichever that is. */
+TEST(node_last_user_is_told_also_if_a_drop_function_runs_meanwhile)
+{
+    for (int end_first = 0; end_first < 2; end_first++) {
+        struct pool pool;
+        int drops = 0;
+        begin(&pool, 8, 8, 1);
+        pool.element.drop = count_drop;
+        pool.element.ctx = &drops;
+        struct rn__node *node = take(&pool);
+        rn__nodes_enter(&pool.nodes);
+        rn__node_hold(node);
+        CHECK(rn__nodes_let_go(&pool.nodes, node) == NULL); /* there is another holder */
+        struct rn__node *last = rn__nodes_let_go(&pool.nodes, node);
+        CHECK(last == node);
+        if (end_first)
+            CHECK(!rn__nodes_leave(&pool.nodes, &pool.lock));
+        CHECK_EQ(drops, 0);
+        CHECK_EQ(rn__nodes_retire(&pool.nodes, last, &pool.lock), end_first);
+        CHECK_EQ(drops, 1);
+        if (!end_first)
+            CHECK(rn__nodes_leave(&pool.nodes, &pool.lock));
+        rn__nodes_fini(&pool.nodes);
+    }
+}
+
+TEST(node_value_that_owns_nothing_needs_no_retiring)
+{
+    struct pool pool;
+    begin(&pool, 8, 8, 1);
+    rn__nodes_enter(&pool.nodes);
+    struct rn__node *node = take(&pool);
+    CHECK(rn__nodes_let_go(&pool.nodes, node) == NULL);
+    CHECK(pool.nodes.free == node);
+    CHECK(rn__nodes_leave(&pool.nodes, &pool.lock));
+    rn__nodes_fini(&pool.nodes);
+}
+
+/* The second of two nodes is refused: the first goes too, and the lock is not kept. */
+static bool refuse_second(enum rn__fault_point point, void *ctx)
+{
+    int *countdown = ctx;
+    return point == RN__FAULT_ALLOC && --*countdown == 0;
+}
+
+TEST(node_promise_is_kept_as_a_whole_or_not_at_all)
+{
+    struct pool pool;
+    int countdown = 2;
+    begin(&pool, 8, 8, 1);
+    const uint64_t live = test_memory().live;
+    rn__fault_set(refuse_second, &countdown);
+    CHECK(!rn__nodes_lock_promised(&pool.nodes, 2, &pool.lock));
+    rn__fault_set(NULL, NULL);
+    CHECK(!rn__lock_is_held(&pool.lock));
+    CHECK_EQ(test_memory().live, live);
+    CHECK_EQ(pool.nodes.promised, 1);
+    CHECK(rn__nodes_lock_promised(&pool.nodes, 2, &pool.lock));
+    CHECK(rn__lock_is_held(&pool.lock));
+    CHECK_EQ(pool.nodes.made, 3);
+    rn__lock_release(&pool.lock);
+    rn__nodes_fini(&pool.nodes);
+}
