@@ -15,8 +15,10 @@
  *     rc = ready(state) ? (rn_notify_ticket_cancel(&ticket), 0) : rn_notify_ticket_wait(&ticket);
  *
  * At the same time:  all calls on one notify, by any number of tasks and threads. A ticket belongs to one party.
- * Closing:           nothing to close; but it must not go away while anybody waits on it or holds a ticket.
- * Costs:             no allocation. One wake-up per party woken.
+ * Closing:           nothing to close; but it must not go away while anybody waits on it or holds a ticket. Who comes
+ *                    back last may free it, though the call that woke it has not returned yet.
+ * Costs:             no allocation. One wake-up per party woken. It is small because it counts nothing: rn_dump()
+ *                    shows its name and who waits, and there is no rn_channel_info.
  * Another shape:     with a value: watch (state) or mpsc (events). The end of a task: rn_join.
  */
 #ifndef RUNNEL_NOTIFY_H
