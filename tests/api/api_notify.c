@@ -41,15 +41,21 @@ struct crowd {
     struct actor *actors[WAITERS];
 };
 
-/* They stand in line in the order of their numbers. */
-static void crowd_start(struct crowd *crowd)
+/* They stand in line in the order of their numbers, behind a ticket if there is one. */
+static void crowd_start_behind(struct crowd *crowd, rn_notify_ticket *ticket)
 {
     *crowd = (struct crowd){.notify = NOTIFY_INIT};
+    rn_notify_enable(&crowd->notify, ticket);
     for (unsigned i = 0; i < WAITERS; i++) {
         crowd->waiters[i] = (struct waiter){.notify = &crowd->notify, .order = &crowd->order};
         crowd->actors[i] = actor_start(wait_once, &crowd->waiters[i]);
         WAIT_UNTIL_PARKED(i + 1, name);
     }
+}
+
+static void crowd_start(struct crowd *crowd)
+{
+    crowd_start_behind(crowd, NULL);
 }
 
 static void crowd_join(struct crowd *crowd)
@@ -181,6 +187,21 @@ EVERYWHERE(notify_one_and_last_and_all_mix)
     rn_notify_all(&crowd.notify);
     crowd_join(&crowd);
     check_nothing_stored(&crowd.notify);
+}
+
+EVERYWHERE(notify_stored_permit_is_for_the_first_who_comes)
+{
+    rn_notify notify = NOTIFY_INIT;
+    uint32_t order = 0;
+    struct waiter second = {.notify = &notify, .order = &order};
+    rn_notify_one(&notify);
+    CHECK_RC(rn_notify_wait(&notify), 0);
+    struct actor *actor = actor_start(wait_once, &second);
+    WAIT_UNTIL_PARKED(1, name);
+    CHECK_EQ(rn__load_acquire(&order), 0); /* of wait_once */
+    rn_notify_one(&notify);
+    CHECK_RC(actor_join(actor), 0);
+    check_nothing_stored(&notify);
 }
 
 struct twice {
@@ -411,6 +432,26 @@ EVERYWHERE(notify_ticket_cancelled_after_all_passes_nothing_on)
     rn_notify_all(&notify);
     rn_notify_ticket_cancel(&ticket);
     check_nothing_stored(&notify);
+    rn_notify_enable(&notify, &ticket);
+    rn_notify_all(&notify);
+    rn_notify_one(&notify); /* the ticket is out of the line: this one is stored */
+    rn_notify_ticket_cancel(&ticket);
+    check_one_stored(&notify);
+}
+
+EVERYWHERE(notify_ticket_passes_its_permit_to_the_next_and_to_nobody_else)
+{
+    struct crowd crowd;
+    rn_notify_ticket ticket;
+    crowd_start_behind(&crowd, &ticket);
+    rn_notify_one(&crowd.notify);
+    rn_notify_ticket_cancel(&ticket);
+    WAIT_UNTIL(came_back(&crowd) == 1);
+    CHECK_EQ(crowd.waiters[0].place, 1);
+    CHECK_EQ(parked_on(name), WAITERS - 1);
+    rn_notify_all(&crowd.notify);
+    crowd_join(&crowd);
+    check_nothing_stored(&crowd.notify);
 }
 
 EVERYWHERE(notify_ticket_cancelled_passes_one_to_the_longest_waiting)

@@ -464,8 +464,12 @@ EVERYWHERE(watch_close_reaches_all_who_sleep)
     struct pair pair = make(0);
     struct reader readers[READERS];
     struct actor *actors[READERS];
+    rn_watch_tx *second;
     readers_start(&pair, readers, actors);
+    CHECK_RC(rn_watch_tx_clone(&second, pair.tx), 0);
     rn_watch_tx_drop(pair.tx);
+    CHECK_EQ(parked_on(name), READERS); /* it was not the last */
+    rn_watch_tx_drop(second);
     for (unsigned i = 0; i < READERS; i++) {
         CHECK_RC(actor_join(actors[i]), RN_CLOSED);
         CHECK_EQ(readers[i].got, -1);
