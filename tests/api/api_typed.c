@@ -15,7 +15,6 @@ TEST(typed_constructors_refuse_a_missing_place_for_an_end)
     numbers_rx *rx;
     answer_tx *reply;
     answer_rx *asker;
-    mode_tx *setter;
     mode_rx *getter;
     CHECK_RC(numbers_channel(NULL, &rx, 1), RN_EINVAL);
     CHECK_RC(numbers_channel(&tx, NULL, 1), RN_EINVAL);
@@ -23,8 +22,7 @@ TEST(typed_constructors_refuse_a_missing_place_for_an_end)
     CHECK_RC(answer_channel(&reply, NULL), RN_EINVAL);
     CHECK_RC(events_channel(NULL, NULL, 1), RN_EINVAL);
     CHECK_RC(mode_channel(NULL, &getter, 0), RN_EINVAL);
-    CHECK_RC(mode_channel(&setter, NULL, 0), RN_EINVAL);
-    CHECK(rx == NULL && tx == NULL && asker == NULL && reply == NULL && getter == NULL && setter == NULL);
+    CHECK(rx == NULL && tx == NULL && asker == NULL && reply == NULL && getter == NULL);
 }
 
 TEST(typed_clone_and_subscribe_refuse_a_missing_place)
@@ -38,6 +36,7 @@ TEST(typed_clone_and_subscribe_refuse_a_missing_place)
     CHECK_RC(events_tx_clone(NULL, publisher), RN_EINVAL);
     CHECK_RC(events_subscribe(NULL, publisher), RN_EINVAL);
     CHECK_RC(mode_subscribe(NULL, setter), RN_EINVAL);
+    CHECK_RC(mode_rx_clone(NULL, getter), RN_EINVAL);
     CHECK_RC(mode_borrow(getter, NULL), RN_EINVAL);
     CHECK_RC(mode_borrow(getter, &seen), 0); /* the refused one holds nothing */
     CHECK_EQ(*seen, 3);
