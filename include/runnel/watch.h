@@ -108,8 +108,8 @@ RN_API int rn_watch_replace(rn_watch_tx *tx, const void *value, void *old);
  * rn_watch_modify - a new value that is made of the current one; no update of another sender is lost
  * @change: works on a copy that nobody else sees. true: the copy becomes the new value; false: it is dropped, and
  *          nothing was set. Called again, on a new copy, if somebody else has set a value meanwhile: so its result
- *          must follow from the copy and @ctx alone. It may not wait, and must not set a value of this channel: the
- *          copy would be out of date for ever
+ *          must follow from the copy and @ctx alone. It may not wait. If it sets a value of this channel itself, its
+ *          own copy is out of date, and it is called again
  * @ctx:    handed to @change
  *
  * Context:  any task or thread; never waits; many callers on one @tx are fine. Drop functions may run in here
