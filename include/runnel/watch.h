@@ -21,8 +21,8 @@
  *     drop of an end beside another call on that end    no
  *
  * Closing: when the last sender is dropped, each receiver can still see the last value, once if it waits, and always
- * with get, peek and borrow; then recv and changed say RN_CLOSED. Without receivers set stores all the same: the next
- * subscriber finds the value.
+ * with get, peek and borrow; then recv and changed say RN_CLOSED. That there is no receiver closes nothing for good:
+ * set stores all the same, and the next subscriber finds the value. Senders can ask for it, and wait for it.
  *
  * Plain values are copied out. Owned values (with a drop function) are read by borrowing them, or by wait_for's test;
  * whatever copies a value out needs a clone function for them. A borrowed value cannot change and blocks nobody; a
@@ -65,7 +65,8 @@ typedef struct rn_watch_opts {
  * Owner:    both ends are yours: drop each once. On 0 the channel owns the value, on anything else it is still yours
  * Cancel:   uncancellable (never waits)
  * Order:    none
- * Memory:   the channel, its ends, and room for four values (of a kind with a clone function: five)
+ * Memory:   the channel, its ends, and room for four values (of a kind with a clone function: five); two
+ *           fewer without a receiver
  * Returns:  0 | RN_ENOMEM | RN_EINVAL element out of range, bad options
  */
 RN_MUST_USE RN_API int rn_watch_channel(rn_watch_tx **tx, rn_watch_rx **rx, const void *initial, const rn_elem *elem);
@@ -243,7 +244,7 @@ RN_API void rn_watch_mark_unchanged(rn_watch_rx *rx);
  * rn_watch_subscribe, rn_watch_rx_clone - a new receiver; it has seen what is current, or what @rx has seen
  * @rx, @out: the new receiver, or NULL
  *
- * Works after the close too. What the other one has borrowed is not borrowed by its clone.
+ * rx_clone works after the close too. What @rx has borrowed its clone has not.
  *
  * Context:  any task or thread; never waits; rx_clone: one caller at a time on one @rx
  * Owner:    the receiver is yours: drop it
