@@ -276,6 +276,66 @@ TEST(watch_wait_for_is_cancelled)
     drop(&pair);
 }
 
+/* -- memory ----------------------------------------------------------------------------------------------------- */
+
+enum { RECEIVERS = 4 };
+
+/* Sleeps inside its test, on a thread of its own. */
+struct tester {
+    rn_watch_rx *rx;
+    uint32_t is_testing;
+    uint32_t may_pass;
+};
+
+static bool pass_later(const void *value, void *ctx)
+{
+    struct tester *tester = ctx;
+    const int before = *(const int *)value;
+    rn__store_release(&tester->is_testing, 1);       /* read by the body */
+    WAIT_UNTIL(rn__load_acquire(&tester->may_pass)); /* written by the body */
+    CHECK_EQ(*(const int *)value, before);
+    return true;
+}
+
+static int test_for_long(void *arg)
+{
+    struct tester *tester = arg;
+    return rn_watch_wait_for(tester->rx, pass_later, tester, NULL);
+}
+
+static void set_without_memory(rn_watch_tx *tx, int value)
+{
+    const uint64_t before = test_memory().calls;
+    set(tx, value);
+    CHECK_EQ(test_memory().calls, before);
+}
+
+TEST(watch_set_never_allocates_whatever_is_borrowed_and_tested)
+{
+    struct pair pair = make(0);
+    struct tester testers[RECEIVERS];
+    struct actor *actors[RECEIVERS];
+    const void *borrowed[RECEIVERS];
+    for (int i = 0; i < RECEIVERS; i++)
+        testers[i] = (struct tester){.rx = subscribe(pair.tx)};
+    for (int i = 0; i < RECEIVERS; i++) {
+        set_without_memory(pair.tx, 2 * i + 1);
+        CHECK_RC(rn_watch_borrow(testers[i].rx, &borrowed[i]), 0);
+        set_without_memory(pair.tx, 2 * i + 2);
+        actors[i] = actor_start(test_for_long, &testers[i]);
+        WAIT_UNTIL(rn__load_acquire(&testers[i].is_testing)); /* of pass_later */
+    }
+    for (int i = 0; i < 100; i++)
+        set_without_memory(pair.tx, 1000 + i);
+    for (int i = 0; i < RECEIVERS; i++) {
+        rn__store_release(&testers[i].may_pass, 1); /* to pass_later */
+        CHECK_RC(actor_join(actors[i]), 0);
+        CHECK_EQ(*(const int *)borrowed[i], 2 * i + 1);
+        rn_watch_rx_drop(testers[i].rx);
+    }
+    drop(&pair);
+}
+
 /* -- giving others a turn --------------------------------------------------------------------------------------- */
 
 /* Waits that never have to wait: on one worker the other task would never run if they did not give way. */
