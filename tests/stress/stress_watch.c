@@ -176,13 +176,13 @@ static bool is_even(const void *value, void *ctx)
 static int look_by_test(struct reader *reader, uint64_t *seen)
 {
     struct value clone;
-    uint64_t tested = 0;
+    uint64_t tested = reader->last;
     const rn_deadline soon = rn_in_us((int64_t)(rn__random_next(&reader->random) % 200));
     const int rc = rn_watch_wait_for_until(reader->rx, is_even, &tested, &clone, soon);
     if (rc == 0)
         CHECK_EQ(*clone.number, tested);
-    if (rc == RN_CLOSED)
-        reader->last = tested;
+    if (rc != CLONE_FAILED)
+        reader->last = tested; /* seen, whether it passed or not */
     return look_by_clone(reader, rc, &clone, seen);
 }
 
