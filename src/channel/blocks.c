@@ -132,9 +132,11 @@ static struct rn__block *leave_first(struct rn__store_content *content)
     return NULL;
 }
 
-static void blocks_advance(struct rn__store *store, void **memory)
+static void blocks_pop(struct rn__store *store, void *to, void **memory)
 {
     struct rn__store_content *content = &store->content;
+    if (to != NULL)
+        rn__element_move(store->element, to, blocks_first(store));
     *memory = NULL;
     content->head++;
     content->length--;
@@ -161,7 +163,7 @@ static const struct rn__store_kind blocks_kind = {
     .grows = true,
     .push = blocks_push,
     .first = blocks_first,
-    .advance = blocks_advance,
+    .pop = blocks_pop,
     .allocate = blocks_allocate,
     .release = blocks_release,
     .fini = blocks_fini,

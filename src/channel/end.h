@@ -21,6 +21,7 @@ enum rn__end_kind {
     RN__BROADCAST_RX,
     RN__WATCH_TX,
     RN__WATCH_RX,
+    RN__MPSC_WEAK,
     RN__BROADCAST_WEAK,
     RN__END_LAST = RN__BROADCAST_WEAK,
 };

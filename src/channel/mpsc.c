@@ -1,71 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* mpsc.c - many senders, one receiver: one short lock, a store of messages, two queues of waiters.
+/* mpsc.c - making an mpsc, sending and receiving (what it is made of and what holds under its lock: mpsc.h).
  *
- * Messages are handed over, not places. A sender that finds the receiver parked puts its message into the receiver's
- * hands; a receiver that takes a message out of a full store puts the first parked sender's into the place that came
- * free, and that sender's call has then happened. So under the lock one of these holds at any time, counting only
- * waiters that can still be won:
- *
- *     the receiver is parked   the store is empty, nobody is parked as a sender
- *     senders are parked       the store is full
- *     nobody is parked
- *
- * That is why an attempt to send looks only for a place: where there is one nobody waits for it, and a newcomer
- * cannot overtake. It is also why a parked sender that gives up leaves nothing behind: it held no place.
- *
- * This core stays as the oracle for faster ones.
+ * One message and many take the same way: a call wants so many, an attempt moves as many as it can now. Permits are
+ * in permit.c, weak senders, closing and questions in mpsc_end.c.
  */
+#include "channel/mpsc.h"
+
 #include "base/alloc.h"
-#include "base/log.h"
-#include "channel/end.h"
-#include "channel/store.h"
-#include "wait/await.h"
 
-#include <runnel/mpsc.h>
-
-struct rn_mpsc_tx {
-    struct rn__end end;
-    struct mpsc *channel;
-};
-
-struct rn_mpsc_rx {
-    struct rn__end end;
-    struct mpsc *channel;
-};
-
-/* The receiver and the first sender live in the channel's own memory, clones in theirs. */
-struct mpsc {
-    struct rn__lock lock; /* protects what is between here and `element`; user code never runs under it */
-    bool closed;          /* nothing more goes in: by rx_close or rx_drop */
-    bool has_receiver;
-    size_t tx_count;
-    struct rn__waitq senders;   /* parked because the store is full; data: the message */
-    struct rn__waitq receivers; /* at most one, parked because the store is empty; data: the place for it */
-    struct rn__store store;
-    struct rn__element element; /* from here on: set once */
-    const char *name;
-    const void *birthplace; /* where the constructor was called, for the dump */
-    struct rn_mpsc_rx rx;
-    struct rn_mpsc_tx first_tx;
-};
-
-/* A send or a receive, with a piece of the store's memory that it brings in or takes out: the store changes under the
- * lock, memory is allocated and freed outside it. */
-struct transfer {
-    struct rn__operation operation;
-    void *memory;
-};
+/* So many messages move while the lock is held once: others are not kept out for longer by a call for many. */
+enum { BATCH = 64 };
 
 /* -------------------------------------------------------------------------------------- making and freeing -- */
 
 static bool are_valid(const rn_mpsc_opts *opts)
 {
-    if (opts == NULL)
-        return true;
-    uint64_t used = opts->flags | opts->reserved0;
-    for (size_t i = 0; i < RN__COUNT(opts->reserved); i++)
-        used |= opts->reserved[i];
-    return used == 0;
+    return opts == NULL ||
+           rn__options_are_valid(opts->flags, opts->reserved0, opts->reserved, RN__COUNT(opts->reserved));
 }
 
 static bool is_valid_capacity(size_t capacity)
@@ -73,29 +24,29 @@ static bool is_valid_capacity(size_t capacity)
     return capacity == RN_UNBOUNDED || (capacity >= 1 && capacity <= RN_MPSC_CAPACITY_MAX);
 }
 
-static void set_up_ends(struct mpsc *channel)
+static void set_up_ends(struct rn__mpsc *channel)
 {
     channel->has_receiver = true;
     channel->tx_count = 1;
     channel->rx.channel = channel;
     channel->first_tx.channel = channel;
-    rn__end_init(&channel->rx.end, RN__MPSC_RX, channel->name);
-    rn__end_init(&channel->first_tx.end, RN__MPSC_TX, channel->name);
+    rn__end_init(&channel->rx.end, RN__MPSC_RX, channel->record.name);
+    rn__end_init(&channel->first_tx.end, RN__MPSC_TX, channel->record.name);
 }
 
-static int make(struct mpsc **out, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
+static int make(struct rn__mpsc **out, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
                 const void *birthplace)
 {
     struct rn__element element;
     int rc = rn__element_init(&element, elem);
     if (rc != 0 || !is_valid_capacity(capacity) || !are_valid(opts))
         return RN_EINVAL;
-    struct mpsc *channel = rn__alloc_zeroed(sizeof *channel);
+    struct rn__mpsc *channel = rn__alloc_zeroed(sizeof *channel);
     if (channel == NULL)
         return RN_ENOMEM;
     channel->element = element;
-    channel->name = opts != NULL && opts->name != NULL ? opts->name : element.name;
-    channel->birthplace = birthplace;
+    channel->record.name = opts != NULL && opts->name != NULL ? opts->name : element.name;
+    channel->record.birthplace = birthplace;
     if (capacity == RN_UNBOUNDED)
         rn__blocks_init(&channel->store, &channel->element);
     else
@@ -113,7 +64,7 @@ free_channel:
 static int make_ends(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
                      const void *birthplace)
 {
-    struct mpsc *channel;
+    struct rn__mpsc *channel;
     if (tx != NULL)
         *tx = NULL;
     if (rx != NULL)
@@ -139,109 +90,220 @@ int rn_mpsc_channel_with(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, cons
     return make_ends(tx, rx, capacity, elem, opts, __builtin_return_address(0));
 }
 
-/* Under the lock: was that the last end? Then it is the caller's to free. */
-static bool is_abandoned(const struct mpsc *channel)
+static bool is_abandoned(const struct rn__mpsc *channel)
 {
-    return channel->tx_count == 0 && !channel->has_receiver;
+    return channel->tx_count == 0 && channel->weak_count == 0 && channel->promised == 0 && !channel->has_receiver;
 }
 
-/* The receiver took the store with it when it was dropped. */
-static void free_channel(struct mpsc *channel)
+/* The receiver took what was in the store with it when it was dropped. */
+void rn__mpsc_unlock(struct rn__mpsc *channel, struct rn__wakes *wakes)
 {
+    const bool is_last = is_abandoned(channel);
+    rn__lock_release(&channel->lock);
+    rn__wakes_run(wakes);
+    if (!is_last)
+        return;
     rn__assert(channel->store.content.length == 0);
     rn__free(channel, sizeof *channel);
 }
 
-/* ------------------------------------------------------------------------------------------------- sending -- */
+/* ------------------------------------------------------------------------------------- moving, under the lock -- */
 
-static struct mpsc *channel_of(const struct rn__operation *operation)
+/* One message has gone, or one has come. */
+static void step(struct rn__transfer *transfer, const struct rn__element *element)
 {
-    return operation->object;
+    transfer->operation.data = (char *)transfer->operation.data + element->size;
+    transfer->left--;
 }
 
-/* The waiter's operation, whose call sleeps: its data may be read and written until it is scheduled. */
-static struct rn__operation *operation_of(struct rn__waiter *waiter)
+/* To the receiver that sleeps: once it is won its place may be written to until it is scheduled. false: it has given
+ * up. */
+static bool hand_over(struct rn__mpsc *channel, const void *message, struct rn__wakes *wakes)
 {
-    return rn__container_of(waiter, struct rn__operation, waiter);
+    struct rn__waiter *receiver = rn__waitq_claim(&channel->receivers);
+    if (receiver == NULL)
+        return false;
+    struct rn__transfer *to = rn__transfer_of(rn__operation_of(receiver));
+    rn__assert(channel->store.content.length == 0);
+    rn__element_move(&channel->element, to->operation.data, message);
+    step(to, &channel->element);
+    channel->record.received++;
+    rn__wakes_add(wakes, receiver, 0);
+    return true;
+}
+
+int rn__mpsc_put(struct rn__mpsc *channel, const void *message, void **memory, struct rn__wakes *wakes)
+{
+    int rc = 0;
+    if (channel->receivers.first == NULL || !hand_over(channel, message, wakes))
+        rc = channel->store.kind->push(&channel->store, message, memory);
+    if (rc == 0)
+        rn__record_sent(&channel->record, 1, channel->store.content.length);
+    return rc;
+}
+
+/* To a place that is free in a store that does not grow. */
+static void put_next(struct rn__mpsc *channel, struct rn__transfer *sender, struct rn__wakes *wakes)
+{
+    void *none = NULL;
+    const int rc = rn__mpsc_put(channel, sender->operation.data, &none, wakes);
+    rn__assert(rc == 0);
+    (void)rc;
+    step(sender, &channel->element);
+}
+
+/* Gives the head of the line what it can have; false: it wants more than is free. If it has given up it is out of the
+ * line now, and that is an answer too. */
+static bool serve_head(struct rn__mpsc *channel, struct rn__wakes *wakes)
+{
+    struct rn__transfer *head = rn__transfer_of(rn__operation_of(channel->line.first));
+    const bool reserves = head->operation.data == NULL;
+    while (!reserves && head->left > 1 && rn__mpsc_room(channel) > 0)
+        put_next(channel, head, wakes);
+    if (rn__mpsc_room(channel) < head->left)
+        return false;
+    if (!rn__waiter_claim(&head->operation.waiter))
+        return true;
+    if (reserves)
+        channel->promised += head->left;
+    else
+        put_next(channel, head, wakes);
+    rn__wakes_add(wakes, &head->operation.waiter, 0);
+    return true;
+}
+
+void rn__mpsc_serve(struct rn__mpsc *channel, struct rn__wakes *wakes)
+{
+    while (channel->line.first != NULL && serve_head(channel, wakes))
+        ;
+}
+
+void rn__mpsc_leave_line(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    rn__mpsc_serve(rn__mpsc_of(operation), wakes);
+}
+
+void rn__mpsc_end_if_over(struct rn__mpsc *channel, struct rn__wakes *wakes)
+{
+    if (!rn__mpsc_is_over(channel))
+        return;
+    if (!channel->closed)
+        rn__record_closed(&channel->record, RN_WHY_SENDERS_GONE);
+    rn__wakes_add_all(wakes, &channel->receivers, RN_CLOSED);
+}
+
+static void release_memory(struct rn__transfer *transfer)
+{
+    const struct rn__store *store = &rn__mpsc_of(&transfer->operation)->store;
+    if (transfer->memory != NULL)
+        store->kind->release(store, transfer->memory);
+    transfer->memory = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- sending -- */
+
+/* 0 also when a batch has gone and there is more to send. */
+static int try_send_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    struct rn__mpsc *channel = rn__mpsc_of(operation);
+    struct rn__transfer *transfer = rn__transfer_of(operation);
+    if (channel->closed)
+        return RN_CLOSED;
+    for (int sent = 0; transfer->left > 0 && sent < BATCH; sent++) {
+        if (channel->line.first != NULL || rn__mpsc_room(channel) == 0)
+            return RN__PENDING;
+        const int rc = rn__mpsc_put(channel, operation->data, &transfer->memory, wakes);
+        if (rc != 0)
+            return rc;
+        step(transfer, &channel->element);
+    }
+    return 0;
 }
 
 static int send_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
-    struct mpsc *channel = channel_of(operation);
-    if (channel->closed)
-        return RN_CLOSED;
-    struct rn__waiter *receiver = rn__waitq_claim(&channel->receivers);
-    if (receiver != NULL) {
-        rn__assert(channel->store.content.length == 0);
-        rn__element_move(&channel->element, operation_of(receiver)->data, operation->data);
-        rn__wakes_add(wakes, receiver, 0);
-        return 0;
-    }
-    struct transfer *transfer = rn__container_of(operation, struct transfer, operation);
-    return channel->store.kind->push(&channel->store, operation->data, &transfer->memory);
+    const int rc = try_send_attempt(operation, wakes);
+    if (rc == RN__PENDING)
+        rn__mpsc_of(operation)->record.waited++;
+    return rc;
 }
 
-_Static_assert((int)RN__STORE_FULL == RN__PENDING, "a full store is a reason to wait");
+static const struct rn__operation_kind try_send_kind = {.verb = "mpsc try_send", .attempt = try_send_attempt};
+static const struct rn__operation_kind send_kind = {
+    .verb = "mpsc send", .attempt = send_attempt, .leave = rn__mpsc_leave_line};
+static const struct rn__operation_kind send_many_kind = {
+    .verb = "mpsc send_many", .attempt = send_attempt, .leave = rn__mpsc_leave_line};
 
-static const struct rn__operation_kind send_kind = {.verb = "mpsc send", .attempt = send_attempt};
-
-static int send_init(struct transfer *transfer, rn_mpsc_tx *tx, const void *message)
+static int send_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, const void *messages, size_t count,
+                     const struct rn__operation_kind *kind)
 {
-    if (tx == NULL || message == NULL)
+    if (tx == NULL || (messages == NULL && count > 0))
         return RN_EINVAL;
     rn__end_check(&tx->end, RN__MPSC_TX);
-    struct mpsc *channel = tx->channel;
-    *transfer = (struct transfer){.operation = {
-                                      .kind = &send_kind,
-                                      .lock = &channel->lock,
-                                      .queue = &channel->senders,
-                                      .object = channel,
-                                      .name = channel->name,
-                                      .data = (void *)(uintptr_t)message, /* only read */
-                                  }};
+    struct rn__mpsc *channel = tx->channel;
+    *transfer = (struct rn__transfer){.operation =
+                                          {
+                                              .kind = kind,
+                                              .lock = &channel->lock,
+                                              .queue = &channel->line,
+                                              .object = channel,
+                                              .name = channel->record.name,
+                                              .data = (void *)(uintptr_t)messages, /* only read */
+                                          },
+                                      .left = count};
     return 0;
 }
 
 /* To a store that is never full. It says when it needs a block; several senders may hear that at the same time and
  * each allocate one: those that come too late free theirs. */
-static int send_growing(struct transfer *transfer)
+static int send_growing(struct rn__transfer *transfer)
 {
-    const struct rn__store *store = &channel_of(&transfer->operation)->store;
-    int rc = rn__attempt(&transfer->operation, RN_FULL);
-    if (rc != RN__STORE_NEEDS_MEMORY)
-        return rc;
-    transfer->memory = store->kind->allocate(store);
-    if (transfer->memory == NULL)
-        return RN_ENOMEM;
-    rc = rn__attempt(&transfer->operation, RN_FULL);
-    if (transfer->memory != NULL)
-        store->kind->release(store, transfer->memory);
+    const struct rn__store *store = &rn__mpsc_of(&transfer->operation)->store;
+    int rc;
+    do {
+        rc = rn__attempt(&transfer->operation, RN_FULL);
+        if (rc != RN__STORE_NEEDS_MEMORY)
+            continue;
+        transfer->memory = store->kind->allocate(store);
+        rc = transfer->memory == NULL ? RN_ENOMEM : 0;
+    } while (rc == 0 && transfer->left > 0);
+    release_memory(transfer);
+    return rc;
+}
+
+static int send_now(struct rn__transfer *transfer)
+{
+    int rc;
+    if (rn__mpsc_of(&transfer->operation)->store.kind->grows)
+        return send_growing(transfer);
+    do
+        rc = rn__attempt(&transfer->operation, RN_FULL);
+    while (rc == 0 && transfer->left > 0);
+    return rc;
+}
+
+/* A send that never has to wait is no waiting call: it is not cancelled, and callbacks may make it. */
+static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
+{
+    if (!rn__mpsc_of(&transfer->operation)->store.kind->grows)
+        return rn__await(&transfer->operation, deadline, RN__CANCELLABLE);
+    const int rc = send_growing(transfer);
+    rn__budget_spend(rn__party_current());
     return rc;
 }
 
 int rn_mpsc_try_send(rn_mpsc_tx *tx, const void *message)
 {
-    struct transfer transfer;
-    const int rc = send_init(&transfer, tx, message);
-    if (rc != 0)
-        return rc;
-    if (tx->channel->store.kind->grows)
-        return send_growing(&transfer);
-    return rn__attempt(&transfer.operation, RN_FULL);
+    struct rn__transfer transfer;
+    const int rc = send_init(&transfer, tx, message, 1, &try_send_kind);
+    return rc != 0 ? rc : send_now(&transfer);
 }
 
-/* A send that never has to wait is no waiting call: it is not cancelled, and callbacks may make it. */
 int rn_mpsc_send_until(rn_mpsc_tx *tx, const void *message, rn_deadline deadline)
 {
-    struct transfer transfer;
-    int rc = send_init(&transfer, tx, message);
-    if (rc != 0)
-        return rc;
-    if (!tx->channel->store.kind->grows)
-        return rn__await(&transfer.operation, deadline, RN__CANCELLABLE);
-    rc = send_growing(&transfer);
-    rn__budget_spend(rn__party_current());
-    return rc;
+    struct rn__transfer transfer;
+    const int rc = send_init(&transfer, tx, message, 1, &send_kind);
+    return rc != 0 ? rc : send_waiting(&transfer, deadline);
 }
 
 int rn_mpsc_send(rn_mpsc_tx *tx, const void *message)
@@ -257,31 +319,69 @@ int rn_mpsc_give(rn_mpsc_tx *tx, void *message)
     return rc;
 }
 
+static int send_many_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, const void *messages, size_t count,
+                          size_t *sent, const struct rn__operation_kind *kind)
+{
+    if (sent == NULL)
+        return RN_EINVAL;
+    *sent = 0;
+    return send_init(transfer, tx, messages, count, kind);
+}
+
+int rn_mpsc_try_send_many(rn_mpsc_tx *tx, const void *messages, size_t count, size_t *sent)
+{
+    struct rn__transfer transfer;
+    int rc = send_many_init(&transfer, tx, messages, count, sent, &try_send_kind);
+    if (rc != 0)
+        return rc;
+    rc = send_now(&transfer);
+    *sent = count - transfer.left;
+    return rc;
+}
+
+int rn_mpsc_send_many_until(rn_mpsc_tx *tx, const void *messages, size_t count, size_t *sent, rn_deadline deadline)
+{
+    struct rn__transfer transfer;
+    int rc = send_many_init(&transfer, tx, messages, count, sent, &send_many_kind);
+    if (rc != 0)
+        return rc;
+    do
+        rc = send_waiting(&transfer, deadline);
+    while (rc == 0 && transfer.left > 0);
+    *sent = count - transfer.left;
+    return rc;
+}
+
+int rn_mpsc_send_many(rn_mpsc_tx *tx, const void *messages, size_t count, size_t *sent)
+{
+    return rn_mpsc_send_many_until(tx, messages, count, sent, RN_FOREVER);
+}
+
 /* ----------------------------------------------------------------------------------------------- receiving -- */
 
-/* The place that a message left goes to the sender that has waited longest: its message moves there now. */
-static void serve_sender(struct mpsc *channel, struct rn__wakes *wakes)
+/* At least one, and no more than a batch; each block that comes free goes outside first. */
+static void take_some(struct rn__mpsc *channel, struct rn__transfer *transfer, struct rn__wakes *wakes)
 {
-    struct rn__waiter *sender = rn__waitq_claim(&channel->senders);
-    if (sender == NULL)
-        return;
-    void *none = NULL;
-    const int rc = channel->store.kind->push(&channel->store, operation_of(sender)->data, &none);
-    rn__assert(rc == 0);
-    (void)rc;
-    rn__wakes_add(wakes, sender, 0);
+    int taken = 0;
+    do {
+        channel->store.kind->pop(&channel->store, transfer->operation.data, &transfer->memory);
+        step(transfer, &channel->element);
+        taken++;
+    } while (transfer->left > 0 && channel->store.content.length > 0 && transfer->memory == NULL && taken < BATCH);
+    channel->record.received += (uint64_t)taken;
+    if (channel->line.first != NULL)
+        rn__mpsc_serve(channel, wakes);
+    transfer->more = channel->store.content.length > 0;
 }
 
 static int try_recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
-    struct mpsc *channel = channel_of(operation);
+    struct rn__mpsc *channel = rn__mpsc_of(operation);
     if (channel->store.content.length > 0) {
-        struct transfer *transfer = rn__container_of(operation, struct transfer, operation);
-        rn__store_pop(&channel->store, operation->data, &transfer->memory);
-        serve_sender(channel, wakes);
+        take_some(channel, rn__transfer_of(operation), wakes);
         return 0;
     }
-    return channel->closed || channel->tx_count == 0 ? RN_CLOSED : RN__PENDING;
+    return rn__mpsc_is_over(channel) ? RN_CLOSED : RN__PENDING;
 }
 
 static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
@@ -290,37 +390,35 @@ static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes
     return rc == RN__PENDING && operation->queue->first != NULL ? RN_EBUSY : rc;
 }
 
-static const struct rn__operation_kind recv_kind = {.verb = "mpsc recv", .attempt = recv_attempt};
 static const struct rn__operation_kind try_recv_kind = {.verb = "mpsc try_recv", .attempt = try_recv_attempt};
+static const struct rn__operation_kind recv_kind = {.verb = "mpsc recv", .attempt = recv_attempt};
+static const struct rn__operation_kind recv_many_kind = {.verb = "mpsc recv_many", .attempt = recv_attempt};
 
-static int recv_init(struct transfer *transfer, rn_mpsc_rx *rx, void *out, const struct rn__operation_kind *kind)
+static int recv_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, size_t limit,
+                     const struct rn__operation_kind *kind)
 {
-    if (rx == NULL || out == NULL)
+    if (rx == NULL || out == NULL || limit == 0)
         return RN_EINVAL;
     rn__end_check(&rx->end, RN__MPSC_RX);
-    struct mpsc *channel = rx->channel;
-    *transfer = (struct transfer){.operation = {
-                                      .kind = kind,
-                                      .lock = &channel->lock,
-                                      .queue = &channel->receivers,
-                                      .object = channel,
-                                      .name = channel->name,
-                                      .data = out,
-                                  }};
+    struct rn__mpsc *channel = rx->channel;
+    *transfer = (struct rn__transfer){.operation =
+                                          {
+                                              .kind = kind,
+                                              .lock = &channel->lock,
+                                              .queue = &channel->receivers,
+                                              .object = channel,
+                                              .name = channel->record.name,
+                                              .data = out,
+                                          },
+                                      .left = limit,
+                                      .more = true};
     return 0;
-}
-
-static void release_memory(const struct transfer *transfer)
-{
-    const struct rn__store *store = &channel_of(&transfer->operation)->store;
-    if (transfer->memory != NULL)
-        store->kind->release(store, transfer->memory);
 }
 
 int rn_mpsc_try_recv(rn_mpsc_rx *rx, void *out)
 {
-    struct transfer transfer;
-    int rc = recv_init(&transfer, rx, out, &try_recv_kind);
+    struct rn__transfer transfer;
+    int rc = recv_init(&transfer, rx, out, 1, &try_recv_kind);
     if (rc != 0)
         return rc;
     rc = rn__attempt(&transfer.operation, RN_EMPTY);
@@ -330,8 +428,8 @@ int rn_mpsc_try_recv(rn_mpsc_rx *rx, void *out)
 
 int rn_mpsc_recv_until(rn_mpsc_rx *rx, void *out, rn_deadline deadline)
 {
-    struct transfer transfer;
-    int rc = recv_init(&transfer, rx, out, &recv_kind);
+    struct rn__transfer transfer;
+    int rc = recv_init(&transfer, rx, out, 1, &recv_kind);
     if (rc != 0)
         return rc;
     rc = rn__await(&transfer.operation, deadline, RN__CANCELLABLE);
@@ -344,132 +442,52 @@ int rn_mpsc_recv(rn_mpsc_rx *rx, void *out)
     return rn_mpsc_recv_until(rx, out, RN_FOREVER);
 }
 
-/* ---------------------------------------------------------------------------------- cloning, closing, dropping -- */
-
-int rn_mpsc_tx_clone(rn_mpsc_tx **out, rn_mpsc_tx *tx)
+/* The first batch has come, or one message by hand: takes what else is there. */
+static void take_rest(struct rn__transfer *transfer)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (out == NULL || tx == NULL)
+    release_memory(transfer);
+    while (transfer->left > 0 && transfer->more && rn__attempt(&transfer->operation, RN_EMPTY) == 0)
+        release_memory(transfer);
+}
+
+static int recv_many_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, size_t limit, size_t *count,
+                          const struct rn__operation_kind *kind)
+{
+    if (count == NULL)
         return RN_EINVAL;
-    rn__end_check(&tx->end, RN__MPSC_TX);
-    struct mpsc *channel = tx->channel;
-    rn_mpsc_tx *clone = rn__alloc(sizeof *clone);
-    if (clone == NULL)
-        return RN_ENOMEM;
-    clone->channel = channel;
-    rn__end_init(&clone->end, RN__MPSC_TX, channel->name);
-    rn__lock_acquire(&channel->lock);
-    channel->tx_count++;
-    rn__lock_release(&channel->lock);
-    *out = clone;
+    *count = 0;
+    return recv_init(transfer, rx, out, limit, kind);
+}
+
+int rn_mpsc_try_recv_many(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count)
+{
+    struct rn__transfer transfer;
+    int rc = recv_many_init(&transfer, rx, out, limit, count, &try_recv_kind);
+    if (rc != 0)
+        return rc;
+    rc = rn__attempt(&transfer.operation, RN_EMPTY);
+    if (rc != 0)
+        return rc;
+    take_rest(&transfer);
+    *count = limit - transfer.left;
     return 0;
 }
 
-void rn_mpsc_tx_drop(rn_mpsc_tx *tx)
+int rn_mpsc_recv_many_until(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count, rn_deadline deadline)
 {
-    if (tx == NULL)
-        return;
-    rn__end_check(&tx->end, RN__MPSC_TX);
-    struct mpsc *channel = tx->channel;
-    struct rn__wakes wakes = {0};
-    rn__end_fini(&tx->end);
-    if (tx != &channel->first_tx)
-        rn__free(tx, sizeof *tx);
-    rn__lock_acquire(&channel->lock);
-    if (--channel->tx_count == 0)
-        rn__wakes_add_all(&wakes, &channel->receivers, RN_CLOSED);
-    const bool is_last = is_abandoned(channel);
-    rn__lock_release(&channel->lock);
-    rn__wakes_run(&wakes);
-    if (is_last)
-        free_channel(channel);
+    struct rn__transfer transfer;
+    int rc = recv_many_init(&transfer, rx, out, limit, count, &recv_many_kind);
+    if (rc != 0)
+        return rc;
+    rc = rn__await(&transfer.operation, deadline, RN__CANCELLABLE);
+    if (rc != 0)
+        return rc;
+    take_rest(&transfer);
+    *count = limit - transfer.left;
+    return 0;
 }
 
-/* Under the lock. A parked receiver means an empty store: nothing more will come for it. */
-static void close_channel(struct mpsc *channel, struct rn__wakes *wakes)
+int rn_mpsc_recv_many(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count)
 {
-    channel->closed = true;
-    rn__wakes_add_all(wakes, &channel->senders, RN_CLOSED);
-    rn__wakes_add_all(wakes, &channel->receivers, RN_CLOSED);
-}
-
-void rn_mpsc_rx_close(rn_mpsc_rx *rx)
-{
-    if (rx == NULL)
-        return;
-    rn__end_check(&rx->end, RN__MPSC_RX);
-    struct mpsc *channel = rx->channel;
-    struct rn__wakes wakes = {0};
-    rn__lock_acquire(&channel->lock);
-    close_channel(channel, &wakes);
-    rn__lock_release(&channel->lock);
-    rn__wakes_run(&wakes);
-}
-
-/* Gives what is unread to the caller, who drops it outside the lock: closed, so nothing comes after it. */
-static struct rn__store close_and_empty(struct mpsc *channel)
-{
-    struct rn__wakes wakes = {0};
-    rn__lock_acquire(&channel->lock);
-    close_channel(channel, &wakes);
-    const struct rn__store unread = rn__store_take(&channel->store);
-    rn__lock_release(&channel->lock);
-    rn__wakes_run(&wakes);
-    return unread;
-}
-
-/* A message may hold a sender of this very channel, so the receiver counts until all messages have gone. */
-void rn_mpsc_rx_drop(rn_mpsc_rx *rx)
-{
-    if (rx == NULL)
-        return;
-    rn__end_check(&rx->end, RN__MPSC_RX);
-    rn__end_fini(&rx->end);
-    struct mpsc *channel = rx->channel;
-    struct rn__store unread = close_and_empty(channel);
-    rn__store_clear(&unread);
-    rn__lock_acquire(&channel->lock);
-    channel->has_receiver = false;
-    const bool is_last = is_abandoned(channel);
-    rn__lock_release(&channel->lock);
-    if (is_last)
-        free_channel(channel);
-}
-
-/* ----------------------------------------------------------------------------------------------- questions -- */
-
-bool rn_mpsc_tx_is_closed(const rn_mpsc_tx *tx)
-{
-    if (tx == NULL)
-        return false;
-    rn__end_check(&tx->end, RN__MPSC_TX);
-    rn__lock_acquire(&tx->channel->lock);
-    const bool closed = tx->channel->closed;
-    rn__lock_release(&tx->channel->lock);
-    return closed;
-}
-
-size_t rn_mpsc_tx_room(const rn_mpsc_tx *tx)
-{
-    if (tx == NULL)
-        return 0;
-    rn__end_check(&tx->end, RN__MPSC_TX);
-    const struct rn__store *store = &tx->channel->store;
-    rn__lock_acquire(&tx->channel->lock);
-    const size_t room = store->kind->grows ? RN_UNBOUNDED : store->capacity - store->content.length;
-    const bool closed = tx->channel->closed;
-    rn__lock_release(&tx->channel->lock);
-    return closed ? 0 : room;
-}
-
-size_t rn_mpsc_rx_len(const rn_mpsc_rx *rx)
-{
-    if (rx == NULL)
-        return 0;
-    rn__end_check(&rx->end, RN__MPSC_RX);
-    rn__lock_acquire(&rx->channel->lock);
-    const size_t length = rx->channel->store.content.length;
-    rn__lock_release(&rx->channel->lock);
-    return length;
+    return rn_mpsc_recv_many_until(rx, out, limit, count, RN_FOREVER);
 }

@@ -21,8 +21,7 @@ static size_t after_head(const struct rn__store *store, size_t offset)
 static int ring_push(struct rn__store *store, const void *message, void **memory)
 {
     (void)memory;
-    if (store->content.length == store->capacity)
-        return RN__STORE_FULL;
+    rn__assert(store->content.length < store->capacity);
     rn__element_move(store->element, slot(store, after_head(store, store->content.length)), message);
     store->content.length++;
     return 0;
@@ -34,8 +33,10 @@ static void *ring_first(const struct rn__store *store)
     return slot(store, store->content.head);
 }
 
-static void ring_advance(struct rn__store *store, void **memory)
+static void ring_pop(struct rn__store *store, void *to, void **memory)
 {
+    if (to != NULL)
+        rn__element_move(store->element, to, ring_first(store));
     *memory = NULL;
     store->content.head = after_head(store, 1);
     store->content.length--;
@@ -51,7 +52,7 @@ static void ring_fini(struct rn__store *store)
 static const struct rn__store_kind ring_kind = {
     .push = ring_push,
     .first = ring_first,
-    .advance = ring_advance,
+    .pop = ring_pop,
     .fini = ring_fini,
 };
 

@@ -7,7 +7,7 @@ void rn__store_clear(struct rn__store *store)
     void *memory;
     while (store->element->drop != NULL && store->content.length > 0) {
         rn__element_drop(store->element, store->kind->first(store));
-        store->kind->advance(store, &memory);
+        store->kind->pop(store, NULL, &memory);
         if (memory != NULL)
             store->kind->release(store, memory);
     }

@@ -10,23 +10,21 @@
 
 #include "channel/element.h"
 
-/* push's answers beside 0; no codes of error.h. */
-enum {
-    RN__STORE_FULL = 1,
-    RN__STORE_NEEDS_MEMORY = 2 /* come again with some from allocate */
-};
+/* push's other answer than 0: come again with some from allocate. No code of error.h. */
+#define RN__STORE_NEEDS_MEMORY 2
 
 struct rn__store;
 struct rn__block;
 
 struct rn__store_kind {
-    bool grows; /* push never says RN__STORE_FULL; false: push never says RN__STORE_NEEDS_MEMORY */
-    /* Puts a message behind the others. *memory is from allocate or NULL; afterwards it is NULL if it was used. */
+    bool grows; /* there is always room, and push may say RN__STORE_NEEDS_MEMORY; false: it always says 0 */
+    /* Puts a message behind the others, where there is room. *memory is from allocate or NULL; afterwards it is NULL
+     * if it was used. */
     int (*push)(struct rn__store *store, const void *message, void **memory);
     /* The place of the oldest message; there is one. */
     void *(*first)(const struct rn__store *store);
-    /* The oldest message is gone. *memory becomes what can be released now, or NULL. */
-    void (*advance)(struct rn__store *store, void **memory);
+    /* The oldest message moves to `to`; NULL: it is gone already. *memory becomes what can be released now, or NULL. */
+    void (*pop)(struct rn__store *store, void *to, void **memory);
     /* For a store that grows. They look only at what never changes, so they need no lock. */
     void *(*allocate)(const struct rn__store *store);
     void (*release)(const struct rn__store *store, void *memory);
@@ -62,11 +60,10 @@ int rn__ring_init(struct rn__store *store, const struct rn__element *element, si
 /* Never full. Holds no memory before the first message, and one block when all have gone. */
 void rn__blocks_init(struct rn__store *store, const struct rn__element *element);
 
-/* The oldest message moves to `to`. */
-static inline void rn__store_pop(struct rn__store *store, void *to, void **memory)
+/* How many more messages fit in: RN_UNBOUNDED if it grows. */
+static inline size_t rn__store_room(const struct rn__store *store)
 {
-    rn__element_move(store->element, to, store->kind->first(store));
-    store->kind->advance(store, memory);
+    return store->kind->grows ? RN_UNBOUNDED : store->capacity - store->content.length;
 }
 
 /* Everything that is in it, as a store of its own; this one is empty, and a ring without slots then. */

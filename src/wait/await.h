@@ -50,6 +50,12 @@ struct rn__operation {
     struct rn__waiter waiter;
 };
 
+/* The operation of a waiter that is in a queue, or was won and not yet scheduled. */
+static inline struct rn__operation *rn__operation_of(struct rn__waiter *waiter)
+{
+    return rn__container_of(waiter, struct rn__operation, waiter);
+}
+
 enum rn__cancelling { RN__UNCANCELLABLE, RN__CANCELLABLE };
 
 /* Waits until the operation has happened and gives its code; or RN_ECANCELED (at entry too), RN_ETIMEDOUT,

@@ -36,20 +36,20 @@ void rn__waiter_remove(struct rn__waiter *waiter)
 /* Whoever cannot be won has been woken by something else and takes itself out later; doing it here spares the next
  * peer the same look. The token is read first: the frame of a waiter that is still linked is alive, because its
  * owner needs the object's lock, which we hold, to leave. */
-static struct rn__waiter *claim(struct rn__waiter *waiter)
+bool rn__waiter_claim(struct rn__waiter *waiter)
 {
     const uint64_t token = waiter->token;
     const uint16_t which = waiter->which;
     rn__waiter_remove(waiter);
-    return rn__party_fire(token, which) ? waiter : NULL;
+    return rn__party_fire(token, which);
 }
 
 struct rn__waiter *rn__waitq_claim(struct rn__waitq *queue)
 {
     while (queue->first != NULL) {
-        struct rn__waiter *won = claim(queue->first);
-        if (won != NULL)
-            return won;
+        struct rn__waiter *waiter = queue->first;
+        if (rn__waiter_claim(waiter))
+            return waiter;
     }
     return NULL;
 }
@@ -57,9 +57,9 @@ struct rn__waiter *rn__waitq_claim(struct rn__waitq *queue)
 struct rn__waiter *rn__waitq_claim_last(struct rn__waitq *queue)
 {
     while (queue->last != NULL) {
-        struct rn__waiter *won = claim(queue->last);
-        if (won != NULL)
-            return won;
+        struct rn__waiter *waiter = queue->last;
+        if (rn__waiter_claim(waiter))
+            return waiter;
     }
     return NULL;
 }

@@ -32,6 +32,9 @@ struct rn__wakes {
 void rn__waitq_push(struct rn__waitq *queue, struct rn__waiter *waiter);
 void rn__waiter_remove(struct rn__waiter *waiter); /* from where it stands, if anywhere */
 
+/* Takes this one off its queue; true: it is won, and its frame is alive until it is scheduled. */
+bool rn__waiter_claim(struct rn__waiter *waiter);
+
 /* Takes waiters off the queue until one is won, and gives that one: it is out of the queue, its frame is alive
  * until it is scheduled. NULL: nobody (left) who still waits. */
 struct rn__waiter *rn__waitq_claim(struct rn__waitq *queue);

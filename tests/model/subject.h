@@ -35,6 +35,7 @@
 /* wait/waiter.c */
 #define rn__waitq_push model__waitq_push
 #define rn__waiter_remove model__waiter_remove
+#define rn__waiter_claim model__waiter_claim
 #define rn__waitq_claim model__waitq_claim
 #define rn__waitq_claim_last model__waitq_claim_last
 #define rn__wakes_add model__wakes_add
