@@ -25,6 +25,9 @@
  *   mpsc       N_channel(&tx, &rx, capacity)  N_channel_with(&tx, &rx, capacity, opts)  N_tx_clone(&out, tx)
  *              N_send(tx, msg)  N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg)  N_try_recv(rx, &msg)  N_recv_until(rx, &msg, deadline)  N_rx_close(rx)
+ *              N_send_many(tx, msgs, count, &sent)  N_recv_many(rx, msgs, limit, &count)  N_tx_closed(tx)
+ *              types N_permit N_weak  N_reserve(tx, count, &permit)  N_permit_send(&permit, msg)  N_permit_drop(&permit)
+ *              N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_drop(weak)  N_weak_auto
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
@@ -227,6 +230,24 @@
         return code_;                                                                                                \
     }
 
+/* A permit is a struct of its own around the untyped one. */
+#define RN__MPSC_PERMIT(N)                                                                                           \
+    typedef struct N##_permit {                                                                                      \
+        rn_mpsc_permit raw;                                                                                          \
+    } N##_permit;                                                                                                    \
+    RN__GEN_MUST int N##_reserve(N##_tx *tx_, size_t count_, N##_permit *out_)                                       \
+    {                                                                                                                \
+        return rn_mpsc_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                                   \
+    }                                                                                                                \
+    RN__GEN int N##_permit_send(N##_permit *permit_, N##_msg msg_)                                                   \
+    {                                                                                                                \
+        return rn_mpsc_permit_send(permit_ ? &permit_->raw : NULL, &msg_);                                           \
+    }                                                                                                                \
+    RN__GEN void N##_permit_drop(N##_permit *permit_)                                                                \
+    {                                                                                                                \
+        rn_mpsc_permit_drop(permit_ ? &permit_->raw : NULL);                                                         \
+    }
+
 #define RN__MPSC(N)                                                                                                  \
     RN__ENDS(N, mpsc)                                                                                                \
     RN__MPSC_CONSTRUCTOR(N, N##_channel, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_),                           \
@@ -244,8 +265,22 @@
     {                                                                                                                \
         return rn_mpsc_send_until(N##_tx_raw(tx_), &msg_, deadline_);                                                \
     }                                                                                                                \
+    RN__GEN int N##_send_many(N##_tx *tx_, const N##_msg *msgs_, size_t count_, size_t *sent_)                       \
+    {                                                                                                                \
+        return rn_mpsc_send_many(N##_tx_raw(tx_), msgs_, count_, sent_);                                             \
+    }                                                                                                                \
     RN__RECV(N, mpsc)                                                                                                \
     RN__TRY_RECV(N, mpsc)                                                                                            \
+    RN__GEN int N##_recv_many(N##_rx *rx_, N##_msg *out_, size_t limit_, size_t *count_)                             \
+    {                                                                                                                \
+        return rn_mpsc_recv_many(N##_rx_raw(rx_), out_, limit_, count_);                                             \
+    }                                                                                                                \
+    RN__MPSC_PERMIT(N)                                                                                               \
+    RN__WEAK(N, mpsc)                                                                                                \
+    RN__GEN int N##_tx_closed(N##_tx *tx_)                                                                           \
+    {                                                                                                                \
+        return rn_mpsc_tx_closed(N##_tx_raw(tx_));                                                                   \
+    }                                                                                                                \
     RN__GEN void N##_rx_close(N##_rx *rx_)                                                                           \
     {                                                                                                                \
         rn_mpsc_rx_close(N##_rx_raw(rx_));                                                                           \

@@ -132,7 +132,7 @@ static bool hand_over(struct rn__mpsc *channel, const void *message, struct rn__
     return true;
 }
 
-int rn__mpsc_put(struct rn__mpsc *channel, const void *message, void **memory, struct rn__wakes *wakes)
+static inline int put(struct rn__mpsc *channel, const void *message, void **memory, struct rn__wakes *wakes)
 {
     int rc = 0;
     if (channel->receivers.first == NULL || !hand_over(channel, message, wakes))
@@ -142,11 +142,16 @@ int rn__mpsc_put(struct rn__mpsc *channel, const void *message, void **memory, s
     return rc;
 }
 
+int rn__mpsc_put(struct rn__mpsc *channel, const void *message, void **memory, struct rn__wakes *wakes)
+{
+    return put(channel, message, memory, wakes);
+}
+
 /* To a place that is free in a store that does not grow. */
 static void put_next(struct rn__mpsc *channel, struct rn__transfer *sender, struct rn__wakes *wakes)
 {
     void *none = NULL;
-    const int rc = rn__mpsc_put(channel, sender->operation.data, &none, wakes);
+    const int rc = put(channel, sender->operation.data, &none, wakes);
     rn__assert(rc == 0);
     (void)rc;
     step(sender, &channel->element);
@@ -203,16 +208,18 @@ static void release_memory(struct rn__transfer *transfer)
 /* ------------------------------------------------------------------------------------------------- sending -- */
 
 /* 0 also when a batch has gone and there is more to send. */
-static int try_send_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
+static int send_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct rn__mpsc *channel = rn__mpsc_of(operation);
     struct rn__transfer *transfer = rn__transfer_of(operation);
     if (channel->closed)
         return RN_CLOSED;
     for (int sent = 0; transfer->left > 0 && sent < BATCH; sent++) {
-        if (channel->line.first != NULL || rn__mpsc_room(channel) == 0)
+        if (channel->line.first != NULL || rn__mpsc_room(channel) == 0) {
+            channel->record.waited += !transfer->tries;
             return RN__PENDING;
-        const int rc = rn__mpsc_put(channel, operation->data, &transfer->memory, wakes);
+        }
+        const int rc = put(channel, operation->data, &transfer->memory, wakes);
         if (rc != 0)
             return rc;
         step(transfer, &channel->element);
@@ -220,15 +227,6 @@ static int try_send_attempt(struct rn__operation *operation, struct rn__wakes *w
     return 0;
 }
 
-static int send_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
-{
-    const int rc = try_send_attempt(operation, wakes);
-    if (rc == RN__PENDING)
-        rn__mpsc_of(operation)->record.waited++;
-    return rc;
-}
-
-static const struct rn__operation_kind try_send_kind = {.verb = "mpsc try_send", .attempt = try_send_attempt};
 static const struct rn__operation_kind send_kind = {
     .verb = "mpsc send", .attempt = send_attempt, .leave = rn__mpsc_leave_line};
 static const struct rn__operation_kind send_many_kind = {
@@ -273,13 +271,10 @@ static int send_growing(struct rn__transfer *transfer)
 
 static int send_now(struct rn__transfer *transfer)
 {
-    int rc;
+    transfer->tries = true;
     if (rn__mpsc_of(&transfer->operation)->store.kind->grows)
         return send_growing(transfer);
-    do
-        rc = rn__attempt(&transfer->operation, RN_FULL);
-    while (rc == 0 && transfer->left > 0);
-    return rc;
+    return rn__attempt(&transfer->operation, RN_FULL);
 }
 
 /* A send that never has to wait is no waiting call: it is not cancelled, and callbacks may make it. */
@@ -295,7 +290,7 @@ static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
 int rn_mpsc_try_send(rn_mpsc_tx *tx, const void *message)
 {
     struct rn__transfer transfer;
-    const int rc = send_init(&transfer, tx, message, 1, &try_send_kind);
+    const int rc = send_init(&transfer, tx, message, 1, &send_kind);
     return rc != 0 ? rc : send_now(&transfer);
 }
 
@@ -320,21 +315,23 @@ int rn_mpsc_give(rn_mpsc_tx *tx, void *message)
 }
 
 static int send_many_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, const void *messages, size_t count,
-                          size_t *sent, const struct rn__operation_kind *kind)
+                          size_t *sent)
 {
     if (sent == NULL)
         return RN_EINVAL;
     *sent = 0;
-    return send_init(transfer, tx, messages, count, kind);
+    return send_init(transfer, tx, messages, count, &send_many_kind);
 }
 
 int rn_mpsc_try_send_many(rn_mpsc_tx *tx, const void *messages, size_t count, size_t *sent)
 {
     struct rn__transfer transfer;
-    int rc = send_many_init(&transfer, tx, messages, count, sent, &try_send_kind);
+    int rc = send_many_init(&transfer, tx, messages, count, sent);
     if (rc != 0)
         return rc;
-    rc = send_now(&transfer);
+    do
+        rc = send_now(&transfer);
+    while (rc == 0 && transfer.left > 0);
     *sent = count - transfer.left;
     return rc;
 }
@@ -342,7 +339,7 @@ int rn_mpsc_try_send_many(rn_mpsc_tx *tx, const void *messages, size_t count, si
 int rn_mpsc_send_many_until(rn_mpsc_tx *tx, const void *messages, size_t count, size_t *sent, rn_deadline deadline)
 {
     struct rn__transfer transfer;
-    int rc = send_many_init(&transfer, tx, messages, count, sent, &send_many_kind);
+    int rc = send_many_init(&transfer, tx, messages, count, sent);
     if (rc != 0)
         return rc;
     do
@@ -374,23 +371,19 @@ static void take_some(struct rn__mpsc *channel, struct rn__transfer *transfer, s
     transfer->more = channel->store.content.length > 0;
 }
 
-static int try_recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
-{
-    struct rn__mpsc *channel = rn__mpsc_of(operation);
-    if (channel->store.content.length > 0) {
-        take_some(channel, rn__transfer_of(operation), wakes);
-        return 0;
-    }
-    return rn__mpsc_is_over(channel) ? RN_CLOSED : RN__PENDING;
-}
-
 static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
-    const int rc = try_recv_attempt(operation, wakes);
-    return rc == RN__PENDING && operation->queue->first != NULL ? RN_EBUSY : rc;
+    struct rn__mpsc *channel = rn__mpsc_of(operation);
+    struct rn__transfer *transfer = rn__transfer_of(operation);
+    if (channel->store.content.length > 0) {
+        take_some(channel, transfer, wakes);
+        return 0;
+    }
+    if (rn__mpsc_is_over(channel))
+        return RN_CLOSED;
+    return transfer->tries || channel->receivers.first == NULL ? RN__PENDING : RN_EBUSY;
 }
 
-static const struct rn__operation_kind try_recv_kind = {.verb = "mpsc try_recv", .attempt = try_recv_attempt};
 static const struct rn__operation_kind recv_kind = {.verb = "mpsc recv", .attempt = recv_attempt};
 static const struct rn__operation_kind recv_many_kind = {.verb = "mpsc recv_many", .attempt = recv_attempt};
 
@@ -418,9 +411,10 @@ static int recv_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, s
 int rn_mpsc_try_recv(rn_mpsc_rx *rx, void *out)
 {
     struct rn__transfer transfer;
-    int rc = recv_init(&transfer, rx, out, 1, &try_recv_kind);
+    int rc = recv_init(&transfer, rx, out, 1, &recv_kind);
     if (rc != 0)
         return rc;
+    transfer.tries = true;
     rc = rn__attempt(&transfer.operation, RN_EMPTY);
     release_memory(&transfer);
     return rc;
@@ -450,21 +444,21 @@ static void take_rest(struct rn__transfer *transfer)
         release_memory(transfer);
 }
 
-static int recv_many_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, size_t limit, size_t *count,
-                          const struct rn__operation_kind *kind)
+static int recv_many_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, size_t limit, size_t *count)
 {
     if (count == NULL)
         return RN_EINVAL;
     *count = 0;
-    return recv_init(transfer, rx, out, limit, kind);
+    return recv_init(transfer, rx, out, limit, &recv_many_kind);
 }
 
 int rn_mpsc_try_recv_many(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count)
 {
     struct rn__transfer transfer;
-    int rc = recv_many_init(&transfer, rx, out, limit, count, &try_recv_kind);
+    int rc = recv_many_init(&transfer, rx, out, limit, count);
     if (rc != 0)
         return rc;
+    transfer.tries = true;
     rc = rn__attempt(&transfer.operation, RN_EMPTY);
     if (rc != 0)
         return rc;
@@ -476,7 +470,7 @@ int rn_mpsc_try_recv_many(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count
 int rn_mpsc_recv_many_until(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count, rn_deadline deadline)
 {
     struct rn__transfer transfer;
-    int rc = recv_many_init(&transfer, rx, out, limit, count, &recv_many_kind);
+    int rc = recv_many_init(&transfer, rx, out, limit, count);
     if (rc != 0)
         return rc;
     rc = rn__await(&transfer.operation, deadline, RN__CANCELLABLE);

@@ -78,6 +78,7 @@ struct rn__transfer {
     struct rn__operation operation; /* data: the next message to send, or the place of the next one; NULL: reserve */
     size_t left;                    /* messages, or places, that it still wants */
     void *memory; /* of the store, brought in or taken out: it changes under the lock, and allocates outside */
+    bool tries;   /* does not wait, whatever comes */
     bool more;    /* receiving: there may be another one to take right now */
 };
 

@@ -9,33 +9,25 @@
 
 /* ------------------------------------------------------------------------------------------------ reserving -- */
 
-static int try_reserve_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
+static int reserve_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct rn__mpsc *channel = rn__mpsc_of(operation);
-    const size_t count = rn__transfer_of(operation)->left;
+    const struct rn__transfer *transfer = rn__transfer_of(operation);
     (void)wakes;
     if (channel->closed)
         return RN_CLOSED;
-    if (channel->line.first != NULL || rn__mpsc_room(channel) < count)
+    if (channel->line.first != NULL || rn__mpsc_room(channel) < transfer->left) {
+        channel->record.waited += !transfer->tries;
         return RN__PENDING;
-    channel->promised += count;
+    }
+    channel->promised += transfer->left;
     return 0;
 }
 
-static int reserve_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
-{
-    const int rc = try_reserve_attempt(operation, wakes);
-    if (rc == RN__PENDING)
-        rn__mpsc_of(operation)->record.waited++;
-    return rc;
-}
-
-static const struct rn__operation_kind try_reserve_kind = {.verb = "mpsc try_reserve", .attempt = try_reserve_attempt};
 static const struct rn__operation_kind reserve_kind = {
     .verb = "mpsc reserve", .attempt = reserve_attempt, .leave = rn__mpsc_leave_line};
 
-static int reserve_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out,
-                        const struct rn__operation_kind *kind)
+static int reserve_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out)
 {
     if (out != NULL)
         *out = (rn_mpsc_permit){0};
@@ -47,7 +39,7 @@ static int reserve_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, size_t co
         return RN_EINVAL;
     *transfer = (struct rn__transfer){.operation =
                                           {
-                                              .kind = kind,
+                                              .kind = &reserve_kind,
                                               .lock = &channel->lock,
                                               .queue = &channel->line,
                                               .object = channel,
@@ -60,19 +52,20 @@ static int reserve_init(struct rn__transfer *transfer, rn_mpsc_tx *tx, size_t co
 int rn_mpsc_try_reserve(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out)
 {
     struct rn__transfer transfer;
-    int rc = reserve_init(&transfer, tx, count, out, &try_reserve_kind);
+    int rc = reserve_init(&transfer, tx, count, out);
     if (rc != 0)
         return rc;
+    transfer.tries = true;
     rc = rn__attempt(&transfer.operation, RN_FULL);
     if (rc == 0)
-        *out = (rn_mpsc_permit){.channel = tx->channel, .left = count};
+        *out = (rn_mpsc_permit){.channel = rn__mpsc_of(&transfer.operation), .left = count};
     return rc;
 }
 
 int rn_mpsc_reserve_until(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out, rn_deadline deadline)
 {
     struct rn__transfer transfer;
-    int rc = reserve_init(&transfer, tx, count, out, &reserve_kind);
+    int rc = reserve_init(&transfer, tx, count, out);
     if (rc != 0)
         return rc;
     rc = rn__await(&transfer.operation, deadline, RN__CANCELLABLE);

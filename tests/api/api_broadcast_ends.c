@@ -594,7 +594,7 @@ TEST(broadcast_weak_sender_used_after_its_drop_is_named)
 {
     struct pair pair = make(2);
     rn_broadcast_weak *weak = downgrade(pair.tx);
-    EXPECT_DEATH(SIGABRT, "broadcast sender expected, this is a broadcast weak sender")
+    EXPECT_DEATH(SIGABRT, "broadcast sender expected, this is a weak broadcast sender")
     {
         rn_broadcast_tx_drop((rn_broadcast_tx *)(void *)weak);
     }

@@ -97,6 +97,18 @@ static int channels(void)
     RN_TRY(mode_channel(&modes, NULL, 1));
     RN_TRY(mode_modify(modes, up, NULL));
 
+    RN_AUTO(texts_weak) rarely = NULL;
+    RN_AUTO(rn_mpsc_weak) untyped_weak = NULL;
+    texts_permit permit = {0};
+    size_t moved;
+    RN_TRY(texts_tx_downgrade(&rarely, text));
+    RN_TRY(texts_reserve(text, 1, &permit));
+    RN_TRY(texts_permit_send(&permit, NULL));
+    texts_permit_drop(&permit);
+    RN_TRY(texts_send_many(text, &item, 1, &moved));
+    RN_TRY(texts_recv_many(reader, &item, 1, &moved));
+    RN_TRY(texts_tx_closed(text));
+
     RN_AUTO(rn_mpsc_tx) untyped = NULL;
     RN_AUTO(rn_mpsc_rx) untyped_reader = NULL;
     return rn_mpsc_channel(&untyped, &untyped_reader, 4, RN_ELEM(struct point));
