@@ -106,7 +106,7 @@ void rn_mpsc_weak_drop(rn_mpsc_weak *weak)
     rn__mpsc_unlock(channel, &wakes);
 }
 
-/* --------------------------------------------------------------------------------------------- closing, dropping -- */
+/* ---------------------------------------------------------------------------------------- closing, dropping -- */
 
 void rn_mpsc_tx_drop(rn_mpsc_tx *tx)
 {

@@ -23,7 +23,7 @@ struct rn__store_kind {
     int (*push)(struct rn__store *store, const void *message, void **memory);
     /* The place of the oldest message; there is one. */
     void *(*first)(const struct rn__store *store);
-    /* The oldest message moves to `to`; NULL: it is gone already. *memory becomes what can be released now, or NULL. */
+    /* The oldest message moves to `to`; NULL: it is gone already. *memory becomes what can be released now. */
     void (*pop)(struct rn__store *store, void *to, void **memory);
     /* For a store that grows. They look only at what never changes, so they need no lock. */
     void *(*allocate)(const struct rn__store *store);
