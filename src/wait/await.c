@@ -86,9 +86,10 @@ void rn__operation_leave(struct rn__operation *operation)
     rn__wakes_run(&wakes);
 }
 
-/* Under the lock, the attempt was pending: stands in the queue, unlocks, waits. */
+/* Under the lock, the attempt was pending: stands in the queue, unlocks, wakes those whom a part of the operation has
+ * served, waits. */
 static int enlist_and_park(struct rn__operation *operation, struct rn__party *self, rn_deadline deadline,
-                           enum rn__cancelling cancelling)
+                           enum rn__cancelling cancelling, struct rn__wakes *wakes)
 {
     const int64_t until = rn__deadline_ns(deadline);
     operation->waiter.token = arm(self, cancelling);
@@ -96,6 +97,7 @@ static int enlist_and_park(struct rn__operation *operation, struct rn__party *se
     rn__waitq_push(operation->queue, &operation->waiter);
     describe(self, operation->kind->verb, operation->name, operation->object, until);
     rn__lock_release(operation->lock);
+    rn__wakes_run(wakes);
     const uint32_t which = park(self, until, cancelling);
     if (which == 0)
         return operation->waiter.result;
@@ -127,9 +129,10 @@ int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__ca
     rc = RN_EDEADLK;
     if (!may_park(self))
         goto unlock;
-    return enlist_and_park(operation, self, deadline, cancelling);
+    return enlist_and_park(operation, self, deadline, cancelling, &wakes);
 unlock:
     rn__lock_release(operation->lock);
+    rn__wakes_run(&wakes);
     return rc;
 }
 

@@ -32,7 +32,7 @@ struct rn__operation;
 struct rn__operation_kind {
     const char *verb; /* for the dump: "mpsc recv" */
     /* Under the object's lock. RN__PENDING, or the operation has happened and this is its code; peers that it
-     * served are in *wakes. */
+     * served are in *wakes, also if only a part of it has happened and it is pending. */
     int (*attempt)(struct rn__operation *operation, struct rn__wakes *wakes);
     /* Under the object's lock, after a timer, a canceller or a withdrawal has taken it out of the queue: whoever
      * stood behind it may be able to go on now. NULL where that cannot be. */
