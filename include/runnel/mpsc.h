@@ -231,8 +231,8 @@ RN_API int rn_mpsc_recv_until(rn_mpsc_rx *rx, void *out, rn_deadline deadline);
  * @limit: at most so many, at least 1
  * @count: how many came, always written: > 0 with code 0, else 0
  *
- * It waits for the first message only. Up to 64 are taken under one lock; those that senders waited with, or that come
- * meanwhile, may be among them.
+ * It waits for the first message only. Up to 64 are taken under one lock; those that senders waited with, or that
+ * come meanwhile, may be among them.
  *
  * Context:  any task or thread; waits (try_recv_many: never); one caller at a time on one @rx
  * Owner:    the *count messages are yours
@@ -363,8 +363,8 @@ RN_API void rn_mpsc_rx_drop(rn_mpsc_rx *rx);
  * Cancel:   uncancellable (never waits)
  * Order:    what came before the close happens-before true
  * Memory:   none
- * Returns:  whether send would say RN_CLOSED, which it then does for ever | whether it was closed by hand or no sender
- *           and no permit is left, unread messages or not | free places (unbounded: RN_UNBOUNDED; closed: 0) | unread
+ * Returns:  whether send would say RN_CLOSED, which it then does for ever | whether it was closed by hand or no
+ *           sender and no permit is left, unread messages or not | free places (unbounded: RN_UNBOUNDED; closed: 0) | unread
  *           messages | whether both are senders of one channel. For NULL: false, 0
  */
 RN_API bool rn_mpsc_tx_is_closed(const rn_mpsc_tx *tx);

@@ -26,8 +26,8 @@
  *              N_send(tx, msg)  N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg)  N_try_recv(rx, &msg)  N_recv_until(rx, &msg, deadline)  N_rx_close(rx)
  *              N_send_many(tx, msgs, count, &sent)  N_recv_many(rx, msgs, limit, &count)  N_tx_closed(tx)
- *              types N_permit N_weak  N_reserve(tx, count, &permit)  N_permit_send(&permit, msg)  N_permit_drop(&permit)
- *              N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_drop(weak)  N_weak_auto
+ *              type N_permit  N_reserve(tx, count, &permit)  N_permit_send(&permit, msg)  N_permit_drop(&permit)
+ *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_drop(weak)  N_weak_auto
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)

@@ -21,8 +21,8 @@
  * when he leaves.
  *
  * A send of many stands in the line with what is left of it. Its messages are taken one by one while it sleeps, and
- * only the last one has to be won, for only that one ends the call. If a timer or a canceller wins it before, what was
- * taken until it has the lock to leave is sent, and `left` says exactly how much that is.
+ * only the last one has to be won, for only that one ends the call. If a timer or a canceller wins it before, what
+ * was taken until it has the lock to leave is sent, and `left` says exactly how much that is.
  *
  * This core stays as the oracle for faster ones.
  */

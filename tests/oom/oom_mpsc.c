@@ -100,6 +100,72 @@ TEST(oom_mpsc_clone_that_failed_does_not_count)
     rn_mpsc_rx_drop(rx);
 }
 
+static int downgrade_once(void)
+{
+    rn_mpsc_weak *weak = (rn_mpsc_weak *)(uintptr_t)1;
+    const int rc = rn_mpsc_tx_downgrade(&weak, cloned);
+    CHECK_EQ(weak != NULL, rc == 0);
+    rn_mpsc_weak_drop(weak);
+    return rc;
+}
+
+static rn_mpsc_weak *kept;
+
+static int clone_weak_once(void)
+{
+    rn_mpsc_weak *weak = (rn_mpsc_weak *)(uintptr_t)1;
+    const int rc = rn_mpsc_weak_clone(&weak, kept);
+    CHECK_EQ(weak != NULL, rc == 0);
+    rn_mpsc_weak_drop(weak);
+    return rc;
+}
+
+static int upgrade_once(void)
+{
+    rn_mpsc_tx *tx = (rn_mpsc_tx *)(uintptr_t)1;
+    const int rc = rn_mpsc_weak_upgrade(&tx, kept);
+    CHECK_EQ(tx != NULL, rc == 0);
+    rn_mpsc_tx_drop(tx);
+    return rc;
+}
+
+TEST(oom_mpsc_weak_sender_that_was_not_made_does_not_count)
+{
+    rn_mpsc_rx *rx;
+    rn_channel_info info;
+    REQUIRE(rn_mpsc_channel(&cloned, &rx, 1, RN_ELEM(int)) == 0);
+    REQUIRE(rn_mpsc_tx_downgrade(&kept, cloned) == 0);
+    CHECK_EQ(refuse_each(downgrade_once), 1);
+    CHECK_EQ(refuse_each(clone_weak_once), 1);
+    CHECK_EQ(refuse_each(upgrade_once), 1);
+    CHECK_RC(rn_mpsc_rx_info(rx, &info), 0);
+    CHECK_EQ(info.senders, 1);
+    CHECK_EQ(info.weak, 1);
+    rn_mpsc_weak_drop(kept);
+    rn_mpsc_tx_drop(cloned);
+    rn_mpsc_rx_drop(rx);
+}
+
+/* A permit and all that is done with it. */
+static int reserve_and_send(void)
+{
+    rn_mpsc_permit permit;
+    int message = 1;
+    CHECK_RC(rn_mpsc_reserve(cloned, 3, &permit), 0);
+    CHECK_RC(rn_mpsc_permit_send(&permit, &message), 0);
+    rn_mpsc_permit_drop(&permit);
+    return 0;
+}
+
+TEST(oom_mpsc_permit_asks_for_no_memory)
+{
+    rn_mpsc_rx *rx;
+    REQUIRE(rn_mpsc_channel(&cloned, &rx, 3, RN_ELEM(int)) == 0);
+    CHECK_EQ(refuse_each(reserve_and_send), 0);
+    rn_mpsc_tx_drop(cloned);
+    rn_mpsc_rx_drop(rx);
+}
+
 static int drops;
 
 static void count_drop(void *message, void *ctx)
@@ -137,6 +203,39 @@ TEST(oom_mpsc_unbounded_send_that_failed_sent_nothing)
     CHECK_EQ(drops, 0);
     rn_mpsc_tx_drop(tx);
     rn_mpsc_rx_drop(rx);
+}
+
+/* 200 messages need seven blocks. What went before a block was refused has gone, the rest is sent again. */
+TEST(oom_mpsc_send_many_counts_what_went_before_memory_ran_out)
+{
+    enum { COUNT = 200, BLOCK = 32 };
+    int messages[COUNT];
+    int out[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        messages[i] = i;
+    for (int n = 0; n <= COUNT / BLOCK + 1; n++) {
+        struct refusal refusal = {.point = RN__FAULT_ALLOC, .countdown = n};
+        rn_mpsc_tx *tx;
+        rn_mpsc_rx *rx;
+        size_t sent = 77;
+        size_t rest = 0;
+        REQUIRE(rn_mpsc_channel(&tx, &rx, RN_UNBOUNDED, RN_ELEM(int)) == 0);
+        rn__fault_set(refuse_one, &refusal);
+        const int rc = n % 2 == 0 ? rn_mpsc_send_many(tx, messages, COUNT, &sent)
+                                  : rn_mpsc_try_send_many(tx, messages, COUNT, &sent);
+        rn__fault_set(NULL, NULL);
+        CHECK_RC(rc, refusal.refused > 0 ? RN_ENOMEM : 0);
+        CHECK_EQ(refusal.refused, n <= COUNT / BLOCK);
+        CHECK_EQ(sent, rc == 0 ? COUNT : n * BLOCK);
+        CHECK_EQ(rn_mpsc_rx_len(rx), sent);
+        CHECK_RC(rn_mpsc_send_many(tx, messages + sent, COUNT - sent, &rest), 0);
+        CHECK_EQ(sent + rest, COUNT);
+        CHECK_RC(rn_mpsc_recv_many(rx, out, COUNT, &rest), 0);
+        CHECK_EQ(rest, COUNT);
+        CHECK_MEM_EQ(out, messages, sizeof out);
+        rn_mpsc_tx_drop(tx);
+        rn_mpsc_rx_drop(rx);
+    }
 }
 
 TEST(oom_mpsc_give_that_failed_drops)
