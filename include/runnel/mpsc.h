@@ -32,7 +32,8 @@
  * Permits: reserve() takes places before there is a message to put there, permit_send() then cannot fail. For work
  * that must not be begun if its result cannot be handed on, and for senders that may not wait later: a callback, a
  * section under a lock. A permit counts as a sender while places are left in it: recv does not say RN_CLOSED before
- * they have been used or given back, also after rx_close.
+ * they have been used or given back, also after rx_close. Do not wait for room while you hold one: you may wait for
+ * yourself.
  *     rn_mpsc_permit permit;
  *     RN_TRY(rn_mpsc_reserve(tx, 1, &permit));
  *     if (take_job(&job))
@@ -46,9 +47,9 @@
  * to wait, arrives after it. Sends and reserves that wait are in one line: nobody overtakes, also not a try_send that
  * would fit while a large reserve does not. A permit's message arrives where it is sent, not where it was reserved.
  *
- * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also a
- * block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched before it is used. A send
- * wakes the receiver only if it sleeps; a receive wakes one sender per place that came free.
+ * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also
+ * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
+ * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender per place that came free.
  *
  * Another shape: one answer: oneshot. Every subscriber sees each message: broadcast. Only the newest value matters:
  * watch. No data: notify.
@@ -364,8 +365,8 @@ RN_API void rn_mpsc_rx_drop(rn_mpsc_rx *rx);
  * Order:    what came before the close happens-before true
  * Memory:   none
  * Returns:  whether send would say RN_CLOSED, which it then does for ever | whether it was closed by hand or no
- *           sender and no permit is left, unread messages or not | free places (unbounded: RN_UNBOUNDED; closed: 0) | unread
- *           messages | whether both are senders of one channel. For NULL: false, 0
+ *           sender and no permit is left, unread messages or not | free places (unbounded: RN_UNBOUNDED; closed: 0) |
+ *           unread messages | whether both are senders of one channel. For NULL: false, 0
  */
 RN_API bool rn_mpsc_tx_is_closed(const rn_mpsc_tx *tx);
 RN_API bool rn_mpsc_rx_is_closed(const rn_mpsc_rx *rx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mpsc under everything at once, the other half of it (stress_mpsc.c: single messages): permits, sends and receives of
- * many, weak senders, watchers, while the receiver closes or leaves, deadlines pass and tasks are cancelled. Every
+/* mpsc under everything at once, the other half of it (stress_mpsc.c: single messages): permits, sends and receives
+ * of many, weak senders, watchers, while the receiver closes or leaves, deadlines pass and tasks are cancelled. Every
  * message that was ever made has exactly one fate: received, dropped by the library, or still its sender's. What the
  * channel counted is what happened, and all places come back. */
 #include <string.h>
