@@ -49,7 +49,7 @@
  *
  * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also
  * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
- * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender per place that came free.
+ * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender for each free place.
  *
  * Another shape: one answer: oneshot. Every subscriber sees each message: broadcast. Only the newest value matters:
  * watch. No data: notify.

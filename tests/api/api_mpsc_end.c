@@ -206,18 +206,20 @@ EVERYWHERE(mpsc_dropped_receiver_wakes_senders)
 
 EVERYWHERE(mpsc_last_sender_wakes_the_receiver)
 {
-    struct channel channel = channel_of(1, RN_ELEM(int));
-    struct one_call call = {channel, 77};
-    rn_mpsc_tx *clone;
-    CHECK_RC(rn_mpsc_tx_clone(&clone, channel.tx), 0);
-    struct actor *receiver = actor_start(recv_once, &call);
-    WAIT_UNTIL(parked_in("mpsc recv") == 1);
-    rn_mpsc_tx_drop(channel.tx);
-    CHECK_EQ(parked_in("mpsc recv"), 1);
-    rn_mpsc_tx_drop(clone);
-    CHECK_RC(actor_join(receiver), RN_CLOSED);
-    CHECK_EQ(call.message, 77);
-    rn_mpsc_rx_drop(channel.rx);
+    for (size_t i = 0; i < RN_COUNT(capacities); i++) {
+        struct channel channel = channel_of(capacities[i], RN_ELEM(int));
+        struct one_call call = {channel, 77};
+        rn_mpsc_tx *clone;
+        CHECK_RC(rn_mpsc_tx_clone(&clone, channel.tx), 0);
+        struct actor *receiver = actor_start(recv_once, &call);
+        WAIT_UNTIL(parked_in("mpsc recv") == 1);
+        rn_mpsc_tx_drop(channel.tx);
+        CHECK_EQ(parked_in("mpsc recv"), 1);
+        rn_mpsc_tx_drop(clone);
+        CHECK_RC(actor_join(receiver), RN_CLOSED);
+        CHECK_EQ(call.message, 77);
+        rn_mpsc_rx_drop(channel.rx);
+    }
 }
 
 EVERYWHERE(mpsc_close_ends_a_receive_beside_it)
