@@ -4,7 +4,7 @@
 # them prints what the page says, on one worker and on several; every name is in the headers, every code is explained,
 # every link leads somewhere. CC and OUT come from `make check`; gcc and clang are tried as well, where they are.
 
-pages='README.md docs/pitfalls.md'
+pages='README.md docs/from-tokio.md docs/pitfalls.md'
 pages="$pages $(echo docs/guide/*.md)"
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
