@@ -152,6 +152,21 @@ CANCELS(mpsc_send_until, rn_mpsc_send_until(stage.out_tx, &value, stage.deadline
 CANCELS(mpsc_give, rn_mpsc_give(stage.out_tx, &value))
 CANCELS(mpsc_recv, rn_mpsc_recv(stage.in_rx, &value))
 CANCELS(mpsc_recv_until, rn_mpsc_recv_until(stage.in_rx, &value, stage.deadline))
+CANCELS(mpsc_send_many, rn_mpsc_send_many(stage.out_tx, &value, 1, &(size_t){0}))
+CANCELS(mpsc_send_many_until, rn_mpsc_send_many_until(stage.out_tx, &value, 1, &(size_t){0}, stage.deadline))
+CANCELS(mpsc_recv_many, rn_mpsc_recv_many(stage.in_rx, &value, 1, &(size_t){0}))
+CANCELS(mpsc_recv_many_until, rn_mpsc_recv_many_until(stage.in_rx, &value, 1, &(size_t){0}, stage.deadline))
+
+static int reserve_and_drop(rn_deadline deadline)
+{
+    rn_mpsc_permit permit;
+    const int rc = rn_mpsc_reserve_until(stage.out_tx, 1, &permit, deadline);
+    rn_mpsc_permit_drop(&permit);
+    return rc;
+}
+
+CANCELS(mpsc_reserve, reserve_and_drop(RN_FOREVER))
+CANCELS(mpsc_reserve_until, reserve_and_drop(stage.deadline))
 CANCELS(oneshot_recv, rn_oneshot_recv(stage.answer_rx, &value))
 CANCELS(oneshot_recv_until, rn_oneshot_recv_until(stage.answer_rx, &value, stage.deadline))
 CANCELS(oneshot_tx_closed, rn_oneshot_tx_closed(stage.question_tx))

@@ -45,3 +45,59 @@ TEST(typed_clone_and_subscribe_refuse_a_missing_place)
     mode_tx_drop(setter);
     mode_rx_drop(getter);
 }
+
+EVERYWHERE(typed_mpsc_hands_through_permits_weak_senders_and_arrays)
+{
+    const int three[3] = {1, 2, 3};
+    int out[4] = {0};
+    size_t moved = 77;
+    numbers_tx *tx;
+    numbers_tx *again;
+    numbers_rx *rx;
+    numbers_weak *weak;
+    numbers_permit permit;
+    REQUIRE(numbers_channel(&tx, &rx, 4) == 0);
+    CHECK_RC(numbers_send_many(tx, three, 3, &moved), 0);
+    CHECK_EQ(moved, 3);
+    CHECK_RC(numbers_reserve(tx, 1, &permit), 0);
+    CHECK_RC(numbers_try_send(tx, 9), RN_FULL);
+    CHECK_RC(numbers_permit_send(&permit, 4), 0);
+    CHECK_RC(numbers_permit_send(&permit, 5), RN_EINVAL);
+    CHECK_RC(numbers_recv_many(rx, out, 4, &moved), 0);
+    CHECK_EQ(moved, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(out[i], i + 1);
+    CHECK_RC(numbers_reserve(tx, 2, &permit), 0);
+    numbers_permit_drop(&permit);
+    CHECK_EQ(rn_mpsc_tx_room(numbers_tx_raw(tx)), 4);
+    CHECK_RC(numbers_tx_downgrade(&weak, tx), 0);
+    CHECK_RC(numbers_weak_upgrade(&again, weak), 0);
+    numbers_tx_drop(tx);
+    numbers_rx_close(rx);
+    CHECK_RC(numbers_tx_closed(again), 0);
+    numbers_tx_drop(again);
+    CHECK_RC(numbers_weak_upgrade(&again, weak), RN_CLOSED);
+    CHECK(again == NULL);
+    numbers_weak_drop(weak);
+    numbers_rx_drop(rx);
+}
+
+TEST(typed_mpsc_refuses_null_for_permits_and_weak_senders)
+{
+    numbers_tx *tx = (numbers_tx *)(uintptr_t)1;
+    numbers_weak *weak = (numbers_weak *)(uintptr_t)1;
+    size_t moved;
+    int out;
+    CHECK_RC(numbers_reserve(NULL, 1, NULL), RN_EINVAL);
+    CHECK_RC(numbers_permit_send(NULL, 1), RN_EINVAL);
+    numbers_permit_drop(NULL);
+    CHECK_RC(numbers_tx_downgrade(&weak, NULL), RN_EINVAL);
+    CHECK_RC(numbers_weak_upgrade(&tx, NULL), RN_EINVAL);
+    CHECK(tx == NULL && weak == NULL);
+    CHECK_RC(numbers_tx_downgrade(NULL, NULL), RN_EINVAL);
+    CHECK_RC(numbers_weak_upgrade(NULL, NULL), RN_EINVAL);
+    numbers_weak_drop(NULL);
+    CHECK_RC(numbers_tx_closed(NULL), RN_EINVAL);
+    CHECK_RC(numbers_send_many(NULL, NULL, 0, &moved), RN_EINVAL);
+    CHECK_RC(numbers_recv_many(NULL, &out, 1, &moved), RN_EINVAL);
+}

@@ -326,6 +326,39 @@ TEST(await_wakes_whom_its_attempt_has_served)
     }
 }
 
+/* A part of it has happened: somebody was served, and yet the caller has to wait. */
+static int attempt_half(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    rn__wakes_add_all(wakes, operation->queue, 0);
+    return RN__PENDING;
+}
+
+static void look_for_the_wake(struct rn__party *party, int64_t deadline)
+{
+    CHECK_EQ(schedules, 2);
+    by_timer(party, deadline);
+}
+
+TEST(await_wakes_whom_its_attempt_has_served_before_it_waits_itself)
+{
+    static const struct rn__operation_kind half_kind = {.verb = "box half", .attempt = attempt_half};
+    int got = 0;
+    struct rn__operation take = take_into(&got), half = take_into(&got);
+    struct rn__party *waiting = rn__party_take(&kind);
+    half.kind = &half_kind;
+    become(&kind);
+    when_parked = look_for_the_wake;
+    for (int round = 0; round < 2; round++) {
+        const rn_deadline deadline = round == 0 ? rn_at_ns(1) : rn_in_s(100);
+        take.waiter.token = rn__party_arm(waiting);
+        rn__waitq_push(&queue, &take.waiter);
+        CHECK_RC(rn__await(&half, deadline, RN__CANCELLABLE), RN_ETIMEDOUT);
+        CHECK_EQ(schedules, round + 1);
+        CHECK_EQ(parks, round);
+        CHECK_EQ(rn__party_settle(waiting), 0);
+    }
+}
+
 /* -- what the dump sees ----------------------------------------------------------------------------------------- */
 
 static void look_and_give(struct rn__party *party, int64_t deadline)
