@@ -166,11 +166,12 @@
         return code_;                                                                                                \
     }
 
-#define RN__RX_CLONE(N, S)                                                                                           \
-    RN__GEN_MUST int N##_rx_clone(N##_rx **out_, const N##_rx *rx_)                                                  \
+/* One more receiver, made from one that is there. */
+#define RN__RX_COPY(N, S, VERB)                                                                                      \
+    RN__GEN_MUST int N##_##VERB(N##_rx **out_, const N##_rx *rx_)                                                    \
     {                                                                                                                \
         rn_##S##_rx *made_ = NULL;                                                                                   \
-        int code_ = rn_##S##_rx_clone(out_ ? &made_ : NULL, N##_rx_raw(rx_));                                        \
+        int code_ = rn_##S##_##VERB(out_ ? &made_ : NULL, N##_rx_raw(rx_));                                          \
         if (out_)                                                                                                    \
             *out_ = (N##_rx *)made_;                                                                                 \
         return code_;                                                                                                \
@@ -340,17 +341,6 @@
         return code_;                                                                                                \
     }
 
-/* More receivers like one that is there. */
-#define RN__BROADCAST_COPY_RX(N, VERB)                                                                               \
-    RN__GEN_MUST int N##_##VERB(N##_rx **out_, const N##_rx *rx_)                                                    \
-    {                                                                                                                \
-        rn_broadcast_rx *made_ = NULL;                                                                               \
-        int code_ = rn_broadcast_##VERB(out_ ? &made_ : NULL, N##_rx_raw(rx_));                                      \
-        if (out_)                                                                                                    \
-            *out_ = (N##_rx *)made_;                                                                                 \
-        return code_;                                                                                                \
-    }
-
 #define RN__BROADCAST(N)                                                                                             \
     RN__ENDS(N, broadcast)                                                                                           \
     RN__BROADCAST_CONSTRUCTOR(                                                                                       \
@@ -368,8 +358,8 @@
             *rx_ = (N##_rx *)made_;                                                                                  \
         return code_;                                                                                                \
     }                                                                                                                \
-    RN__BROADCAST_COPY_RX(N, resubscribe)                                                                            \
-    RN__BROADCAST_COPY_RX(N, rx_clone)                                                                               \
+    RN__RX_COPY(N, broadcast, resubscribe)                                                                           \
+    RN__RX_COPY(N, broadcast, rx_clone)                                                                              \
     RN__WEAK(N, broadcast)                                                                                           \
     RN__TX_CLONE(N, broadcast)                                                                                       \
     RN__SEND(N, broadcast)                                                                                           \
@@ -463,7 +453,7 @@
         rn_watch_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, &initial_, &N##_elem, opts_))          \
     RN__SUBSCRIBE(N, watch)                                                                                          \
     RN__TX_CLONE(N, watch)                                                                                           \
-    RN__RX_CLONE(N, watch)                                                                                           \
+    RN__RX_COPY(N, watch, rx_clone)                                                                                  \
     RN__SEND(N, watch)                                                                                               \
     RN__WATCH_WAIT_FOR(N)                                                                                            \
     RN__GEN int N##_replace(N##_tx *tx_, N##_msg value_, N##_msg *old_)                                              \

@@ -4,44 +4,7 @@
 #include <runnel/mpsc.h>
 #include <runnel/oneshot.h>
 
-#include "base/fault.h"
-#include "harness/harness.h"
-
-/* Refuses one request of one kind. */
-struct refusal {
-    enum rn__fault_point point;
-    int countdown; /* 0: this one */
-    int refused;
-};
-
-static bool refuse_one(enum rn__fault_point point, void *ctx)
-{
-    struct refusal *refusal = ctx;
-    if (point != refusal->point || refusal->countdown-- != 0)
-        return false;
-    refusal->refused++;
-    return true;
-}
-
-/* Calls attempt() with the first request refused, then the second, until nothing is refused any more: that call must
- * succeed. Gives the number of requests. */
-static int refuse_each(int (*attempt)(void))
-{
-    for (int n = 0;; n++) {
-        struct refusal refusal = {.point = RN__FAULT_ALLOC, .countdown = n};
-        const struct test_memory before = test_memory();
-        rn__fault_set(refuse_one, &refusal);
-        const int rc = attempt();
-        rn__fault_set(NULL, NULL);
-        CHECK_EQ(test_memory().live, before.live);
-        if (refusal.refused == 0) {
-            CHECK_RC(rc, 0);
-            return n;
-        }
-        if (!CHECK_RC(rc, RN_ENOMEM))
-            return n;
-    }
-}
+#include "oom/refuse_here.h"
 
 static int construct(size_t capacity, const rn_mpsc_opts *opts)
 {
@@ -56,32 +19,36 @@ static int construct(size_t capacity, const rn_mpsc_opts *opts)
     return rc;
 }
 
-static int construct_bounded(void)
+static int construct_bounded(void *unused)
 {
+    (void)unused;
     return construct(100, NULL);
 }
 
-static int construct_unbounded(void)
+static int construct_unbounded(void *unused)
 {
+    (void)unused;
     return construct(RN_UNBOUNDED, NULL);
 }
 
-static int construct_with(void)
+static int construct_with(void *unused)
 {
+    (void)unused;
     return construct(1, &(rn_mpsc_opts){.name = "jobs"});
 }
 
 TEST(oom_mpsc_channel_leaves_nothing_behind)
 {
-    CHECK_EQ(refuse_each(construct_bounded), 2); /* the channel, the ring */
-    CHECK_EQ(refuse_each(construct_unbounded), 1);
-    CHECK_EQ(refuse_each(construct_with), 2);
+    CHECK_EQ(refuse_each(construct_bounded, NULL), 2); /* the channel, the ring */
+    CHECK_EQ(refuse_each(construct_unbounded, NULL), 1);
+    CHECK_EQ(refuse_each(construct_with, NULL), 2);
 }
 
 static rn_mpsc_tx *cloned;
 
-static int clone_once(void)
+static int clone_once(void *unused)
 {
+    (void)unused;
     rn_mpsc_tx *clone = (rn_mpsc_tx *)(uintptr_t)1;
     const int rc = rn_mpsc_tx_clone(&clone, cloned);
     CHECK_EQ(clone != NULL, rc == 0);
@@ -94,14 +61,15 @@ TEST(oom_mpsc_clone_that_failed_does_not_count)
     rn_mpsc_rx *rx;
     int message;
     REQUIRE(rn_mpsc_channel(&cloned, &rx, 1, RN_ELEM(int)) == 0);
-    CHECK_EQ(refuse_each(clone_once), 1);
+    CHECK_EQ(refuse_each(clone_once, NULL), 1);
     rn_mpsc_tx_drop(cloned); /* this was the last one */
     CHECK_RC(rn_mpsc_recv(rx, &message), RN_CLOSED);
     rn_mpsc_rx_drop(rx);
 }
 
-static int downgrade_once(void)
+static int downgrade_once(void *unused)
 {
+    (void)unused;
     rn_mpsc_weak *weak = (rn_mpsc_weak *)(uintptr_t)1;
     const int rc = rn_mpsc_tx_downgrade(&weak, cloned);
     CHECK_EQ(weak != NULL, rc == 0);
@@ -111,8 +79,9 @@ static int downgrade_once(void)
 
 static rn_mpsc_weak *kept;
 
-static int clone_weak_once(void)
+static int clone_weak_once(void *unused)
 {
+    (void)unused;
     rn_mpsc_weak *weak = (rn_mpsc_weak *)(uintptr_t)1;
     const int rc = rn_mpsc_weak_clone(&weak, kept);
     CHECK_EQ(weak != NULL, rc == 0);
@@ -120,8 +89,9 @@ static int clone_weak_once(void)
     return rc;
 }
 
-static int upgrade_once(void)
+static int upgrade_once(void *unused)
 {
+    (void)unused;
     rn_mpsc_tx *tx = (rn_mpsc_tx *)(uintptr_t)1;
     const int rc = rn_mpsc_weak_upgrade(&tx, kept);
     CHECK_EQ(tx != NULL, rc == 0);
@@ -135,9 +105,9 @@ TEST(oom_mpsc_weak_sender_that_was_not_made_does_not_count)
     rn_channel_info info;
     REQUIRE(rn_mpsc_channel(&cloned, &rx, 1, RN_ELEM(int)) == 0);
     REQUIRE(rn_mpsc_tx_downgrade(&kept, cloned) == 0);
-    CHECK_EQ(refuse_each(downgrade_once), 1);
-    CHECK_EQ(refuse_each(clone_weak_once), 1);
-    CHECK_EQ(refuse_each(upgrade_once), 1);
+    CHECK_EQ(refuse_each(downgrade_once, NULL), 1);
+    CHECK_EQ(refuse_each(clone_weak_once, NULL), 1);
+    CHECK_EQ(refuse_each(upgrade_once, NULL), 1);
     CHECK_RC(rn_mpsc_rx_info(rx, &info), 0);
     CHECK_EQ(info.senders, 1);
     CHECK_EQ(info.weak, 1);
@@ -147,8 +117,9 @@ TEST(oom_mpsc_weak_sender_that_was_not_made_does_not_count)
 }
 
 /* A permit and all that is done with it. */
-static int reserve_and_send(void)
+static int reserve_and_send(void *unused)
 {
+    (void)unused;
     rn_mpsc_permit permit;
     int message = 1;
     CHECK_RC(rn_mpsc_reserve(cloned, 3, &permit), 0);
@@ -161,7 +132,7 @@ TEST(oom_mpsc_permit_asks_for_no_memory)
 {
     rn_mpsc_rx *rx;
     REQUIRE(rn_mpsc_channel(&cloned, &rx, 3, RN_ELEM(int)) == 0);
-    CHECK_EQ(refuse_each(reserve_and_send), 0);
+    CHECK_EQ(refuse_each(reserve_and_send, NULL), 0);
     rn_mpsc_tx_drop(cloned);
     rn_mpsc_rx_drop(rx);
 }
@@ -256,8 +227,9 @@ TEST(oom_mpsc_give_that_failed_drops)
     CHECK_EQ(drops, 1);
 }
 
-static int construct_oneshot(void)
+static int construct_oneshot(void *unused)
 {
+    (void)unused;
     rn_oneshot_tx *tx = (rn_oneshot_tx *)(uintptr_t)1;
     rn_oneshot_rx *rx = (rn_oneshot_rx *)(uintptr_t)1;
     const int rc = rn_oneshot_channel(&tx, &rx, RN_ELEM(int));
@@ -270,7 +242,7 @@ static int construct_oneshot(void)
 
 TEST(oom_oneshot_channel_leaves_nothing_behind)
 {
-    CHECK_EQ(refuse_each(construct_oneshot), 1);
+    CHECK_EQ(refuse_each(construct_oneshot, NULL), 1);
 }
 
 /* A thread becomes a party when it first has to wait; the table of parties is mapped. */
