@@ -7,6 +7,7 @@ SONAME    := librunnel.so.0
 BUILD     ?= release
 PREFIX    ?= /usr/local
 LIBDIR    ?= $(PREFIX)/lib
+MANDIR    ?= $(PREFIX)/share/man
 BUILD_DIR ?= build
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
@@ -67,16 +68,12 @@ EXAMPLES := $(sort $(wildcard examples/*.c))
 FIGURES  := $(sort $(wildcard bench/*.c))
 HEADERS  := $(sort $(wildcard include/runnel/*.h))
 
-# Weak references do not pull objects out of an archive: once the library is complete, the runners take all of it.
-LIBRARY   = $(if $(wildcard src/runnel.c),-Wl$(comma)--whole-archive) $(OUT)/librunnel.a -Wl$(comma)--no-whole-archive
-comma    := ,
-
 objects   = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 programs := $(patsubst examples/%.c,$(OUT)/examples/%,$(EXAMPLES))
 all_objects := $(sort $(call objects,$(SOURCES) $(TESTS) $(HARNESS) $(SELF) $(TALLY) $(EXAMPLES) $(FIGURES)))
 
 .DEFAULT_GOAL := all
-.PHONY: all check tests examples demo bench figures lint install clean help FORCE
+.PHONY: all check tests examples demo bench figures lint man amalgamation install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -120,19 +117,19 @@ $(OUT)/librunnel.a: $(call objects,$(SOURCES)) $(OUT)/library.stamp
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(OUT)/$(SONAME): $(call objects,$(SOURCES)) $(OUT)/library.stamp
+$(OUT)/$(SONAME): $(call objects,$(SOURCES)) src/runnel.map $(OUT)/library.stamp
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete -o $@ $(filter %.o,$^)
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=src/runnel.map -Wl,-z,nodelete -o $@ $(filter %.o,$^)
 
 $(OUT)/tests/run: $(call objects,$(HARNESS) $(TESTS)) $(OUT)/librunnel.a $(OUT)/tests.stamp $(OUT)/harness.stamp
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) -lm
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(OUT)/librunnel.a -lm
 
 $(OUT)/tests/run-self: $(call objects,$(HARNESS) $(SELF)) $(OUT)/librunnel.a $(OUT)/harness.stamp
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(OUT)/librunnel.a
 
 $(OUT)/examples/%: $(OUT)/obj/examples/%.o $(OUT)/librunnel.a
 	@mkdir -p $(@D)
@@ -155,9 +152,16 @@ $(OUT)/figures: $(call objects,$(FIGURES)) $(OUT)/librunnel.a $(OUT)/figures.sta
 tests: $(OUT)/tests/run $(OUT)/tests/run-self
 examples: $(programs) $(if $(TALLY),$(OUT)/tally)
 
+SUITES = CC='$(CC)' OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)' MAKE='$(MAKE)'
+
 # ONLY='mpsc_*' runs those cases of the runner and nothing else.
 check: all tests $(if $(ONLY),,examples)
-	@CC='$(CC)' OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)' MAKE='$(MAKE)' tools/run-suites $(foreach name,$(ONLY),'$(name)')
+	@$(SUITES) tools/run-suites $(foreach name,$(ONLY),'$(name)')
+
+# One suite by itself: `make check-install`. Those that build everything once more for another place, musl and aarch64,
+# run in no other way.
+check-%: all
+	@$(SUITES) tests/$*/run.sh
 
 demo: $(OUT)/tally
 	@tools/demo $(OUT)/tally
@@ -171,17 +175,27 @@ bench: $(OUT)/figures
 lint:
 	@tools/lint
 
-install: all
-	install -d '$(DESTDIR)$(PREFIX)/include/runnel' '$(DESTDIR)$(LIBDIR)/pkgconfig'
-	install -m 644 include/runnel.h '$(DESTDIR)$(PREFIX)/include/'
-	install -m 644 $(HEADERS) '$(DESTDIR)$(PREFIX)/include/runnel/'
-	install -m 644 $(OUT)/librunnel.a '$(DESTDIR)$(LIBDIR)/'
-	install -m 755 $(OUT)/$(SONAME) '$(DESTDIR)$(LIBDIR)/librunnel.so.$(VERSION)'
-	ln -sf librunnel.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
-	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/librunnel.so'
-	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: runnel' \
-	  'Description: tasks and channels for C' 'Version: $(VERSION)' 'Cflags: -I$${includedir} -pthread' \
-	  'Libs: -L$${libdir} -lrunnel -pthread' > '$(DESTDIR)$(LIBDIR)/pkgconfig/runnel.pc'
+# The manual, from the headers; .stamp because there are as many pages as headers have blocks.
+man: $(OUT)/man/.stamp
+$(OUT)/man/.stamp: tools/docgen include/runnel.h $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,MAN,$(@D))
+	$(Q)tools/docgen $(@D) $(VERSION)
+	@touch $@
+
+amalgamation: $(OUT)/amalgamation/runnel.c
+$(OUT)/amalgamation/runnel.c: tools/amalgamate include/runnel.h $(HEADERS) $(SOURCES) $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	$(call say,JOIN,$(@D))
+	$(Q)tools/amalgamate $(@D) $(VERSION)
+
+PLACES = VERSION='$(VERSION)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' MANDIR='$(MANDIR)' DESTDIR='$(DESTDIR)'
+
+install: all man
+	@$(PLACES) tools/install '$(OUT)'
+
+uninstall: man
+	@$(PLACES) tools/install --undo '$(OUT)'
 
 clean:
 	rm -rf $(BUILD_DIR)
@@ -195,7 +209,11 @@ help:
 	  'make bench            measures what things cost; ONLY=GLOB WORKERS=N QUICK=1' \
 	  'make examples         builds the examples' \
 	  'make lint             layers, atomics, labels, style' \
-	  'make install          headers, libraries, runnel.pc; DESTDIR= PREFIX= LIBDIR=' \
+	  'make check-SUITE      one of tests/*/run.sh alone; musl and aarch64 run only so' \
+  'make man              the manual of all calls, in $(OUT)/man' \
+  'make amalgamation     the library as two files, in $(OUT)/amalgamation' \
+  'make install          headers, libraries, manual, what pkg-config and CMake ask for; DESTDIR= PREFIX= LIBDIR= MANDIR=' \
+  'make uninstall        takes the same away' \
 	  'make clean            removes $(BUILD_DIR)/' \
 	  '' \
 	  'BUILD=release|debug|asan|tsan  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=  BUILD_DIR=' \

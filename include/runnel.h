@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* runnel.h - every page of runnel; each may also be included alone.
+/* runnel.h - tasks and channels for C.
  *
  * runnel runs plain C functions as tasks, many on few threads, and lets them and any other thread talk through
- * channels. Pages: base, error, hooks | time, task, runtime, cancel, blocking, inspect | mpsc, oneshot, broadcast,
- * watch, notify | typed (channels and tasks that the compiler checks: start there).
+ * channels. This header is all pages at once, and each may be included alone: base, error, hooks | time, task,
+ * runtime, cancel, blocking, inspect | channel, mpsc, oneshot, broadcast, watch, notify | typed (channels and tasks
+ * that the compiler checks: start there).
  *
  * How to read them. Above each function stand six labels, always these, always in this order:
  *     Context:  who may call it, whether it may wait, what may run at the same time

@@ -108,7 +108,9 @@ typedef struct rn_site {
  * @size: 0 .. RN_SPAWN_COPY_MAX
  * @opts: NULL for the defaults
  *
- *     rn_spawn(out, fn, arg)   rn_spawn_with(out, fn, arg, opts)   rn_spawn_copy(out, fn, arg, size, opts)
+ *     rn_spawn(out, fn, arg)
+ *     rn_spawn_with(out, fn, arg, opts)
+ *     rn_spawn_copy(out, fn, arg, size, opts)
  *
  * The three are macros (each use is a spawn site with a record of its own) over the functions declared here, which
  * bindings of other languages call with sites of static storage duration. Not in C++ default arguments or constant
