@@ -10,7 +10,7 @@ LIBDIR    ?= $(PREFIX)/lib
 MANDIR    ?= $(PREFIX)/share/man
 BUILD_DIR ?= build
 
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-builtin-rules
@@ -152,16 +152,16 @@ $(OUT)/figures: $(call objects,$(FIGURES)) $(OUT)/librunnel.a $(OUT)/figures.sta
 tests: $(OUT)/tests/run $(OUT)/tests/run-self
 examples: $(programs) $(if $(TALLY),$(OUT)/tally)
 
-SUITES = CC='$(CC)' OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)' MAKE='$(MAKE)'
+SUITES = CC='$(CC)' OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)'
 
 # ONLY='mpsc_*' runs those cases of the runner and nothing else.
 check: all tests $(if $(ONLY),,examples)
-	@$(SUITES) tools/run-suites $(foreach name,$(ONLY),'$(name)')
+	@$(SUITES) MAKE='$(MAKE)' tools/run-suites $(foreach name,$(ONLY),'$(name)')
 
 # One suite by itself: `make check-install`. Those that build everything once more for another place, musl and aarch64,
 # run in no other way.
 check-%: all
-	@$(SUITES) tests/$*/run.sh
+	@$(SUITES) MAKE='$(MAKE)' tests/$*/run.sh
 
 demo: $(OUT)/tally
 	@tools/demo $(OUT)/tally
@@ -177,7 +177,7 @@ lint:
 
 # The manual, from the headers; .stamp because there are as many pages as headers have blocks.
 man: $(OUT)/man/.stamp
-$(OUT)/man/.stamp: tools/docgen include/runnel.h $(HEADERS)
+$(OUT)/man/.stamp: tools/docgen tools/docgen.awk include/runnel.h $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,MAN,$(@D))
 	$(Q)tools/docgen $(@D) $(VERSION)

@@ -9,9 +9,8 @@
  * How to read them. Above each function stand six labels, always these, always in this order:
  *     Context:  who may call it, whether it may wait, what may run at the same time
  *     Owner:    who owns what was passed, and what came out, afterwards
- *     Cancel:   its class: atomic         RN_ECANCELED means that the call had no effect at all
- *                          counted        the outputs say exactly what was done before RN_ECANCELED
- *                          uncancellable  never returns RN_ECANCELED because its task was cancelled
+ *     Cancel:   atomic: RN_ECANCELED means that the call had no effect at all; counted: the outputs say exactly what
+ *               was done before RN_ECANCELED; uncancellable: never says RN_ECANCELED because its task was cancelled
  *     Order:    what happens before what (in the sense of C11), across threads
  *     Memory:   what it allocates; "none" means that it cannot fail for want of memory
  *     Returns:  every code of its own

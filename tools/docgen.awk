@@ -185,6 +185,12 @@ function mark(word,    name) {
     return (name ~ /^RN/ ? "Dv " : name in page_of_name || word != name ? "Fn " : "Vt ") name
 }
 
+function without_at(text) {
+    while (match(text, /@[A-Za-z_]/))
+        text = substr(text, 1, RSTART - 1) substr(text, RSTART + 1)
+    return text
+}
+
 # Puts one word down, taken apart into "(", what is to be marked, and ").,".
 function put_word(word,    opening, closing, core, macro) {
     gsub(/\\/, "\\e", word)
@@ -200,9 +206,7 @@ function put_word(word,    opening, closing, core, macro) {
     }
     macro = mark(core)
     if (macro == "") {
-        while (match(word, /@[A-Za-z_]/))
-            word = substr(word, 1, RSTART - 1) substr(word, RSTART + 1)
-        add_word(word)
+        add_word(without_at(word))
     } else {
         flush_words()
         sub(/ /, " " opening, macro)
@@ -424,7 +428,7 @@ function block_page(stem, k,    i) {
         return
     begin_page(name_in[stem, k, 1])
     put_names(stem, k, ".Nm ")
-    put(".Nd " summary[stem, k])
+    put(".Nd " without_at(summary[stem, k]))
     begin_section("SYNOPSIS")
     put(".In " include_of[stem])
     for (i = block_begin[stem, k]; line[stem, i] != " */"; i++)

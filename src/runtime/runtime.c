@@ -143,16 +143,24 @@ static int check(const rn_runtime_opts *opts)
     return 0;
 }
 
+/* 0 for what is not a number of workers. strtoul() would say so in errno, if the C library likes to. */
+static uint32_t number_of_workers(const char *text)
+{
+    uint32_t number = 0;
+    for (; *text >= '0' && *text <= '9' && number <= RN_WORKERS_MAX; text++)
+        number = number * 10 + (uint32_t)(*text - '0');
+    return *text == '\0' && number <= RN_WORKERS_MAX ? number : 0;
+}
+
 /* RN_WORKERS says how many where the program leaves it open; nonsense is no reason to fail. */
 static uint32_t workers_wanted(const rn_runtime_opts *opts)
 {
     if (opts->workers != 0)
         return opts->workers;
     const char *text = getenv("RN_WORKERS");
-    char *end = NULL;
-    const unsigned long number = text == NULL ? 0 : strtoul(text, &end, 10);
-    if (text != NULL && *text != '\0' && *end == '\0' && number >= 1 && number <= RN_WORKERS_MAX)
-        return (uint32_t)number;
+    const uint32_t number = text == NULL ? 0 : number_of_workers(text);
+    if (number != 0)
+        return number;
     if (text != NULL)
         rn__warn("RN_WORKERS=%s is not a number from 1 to %d: ignored", text, RN_WORKERS_MAX);
     const uint32_t cpus = rn__platform_usable_cpus();

@@ -125,6 +125,11 @@ void test_leaky(const char *why)
     test_report->leaky = true;
 }
 
+bool test_is_emulated(void)
+{
+    return getenv("TEST_EMULATED") != NULL;
+}
+
 uint64_t test_seed(void)
 {
     return test_report->seed;

@@ -93,6 +93,9 @@ bool on_task(void);
 
 /* -- what a case can ask ---------------------------------------------------------------------------------------- */
 
+/* Does an emulator of another processor run this (tests/aarch64)? Its own errors are not ours to test. */
+bool test_is_emulated(void);
+
 /* The same for all of a run, printed with a failure; --seed sets it. For rn__random_next() and the like. */
 uint64_t test_seed(void);
 
