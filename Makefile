@@ -184,7 +184,7 @@ $(OUT)/man/.stamp: tools/docgen tools/docgen.awk include/runnel.h $(HEADERS)
 	@touch $@
 
 amalgamation: $(OUT)/amalgamation/runnel.c
-$(OUT)/amalgamation/runnel.c: tools/amalgamate include/runnel.h $(HEADERS) $(SOURCES) $(wildcard src/*/*.h)
+$(OUT)/amalgamation/runnel.c: tools/amalgamate tools/amalgamate.awk include/runnel.h $(HEADERS) $(SOURCES) $(wildcard src/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,JOIN,$(@D))
 	$(Q)tools/amalgamate $(@D) $(VERSION)

@@ -197,7 +197,7 @@ RN__ALWAYS_INLINE void jump(void **save, void *target)
 struct cxx_globals {
     void *words[2];
 };
-extern struct cxx_globals *__cxa_get_globals(void) __attribute__((weak));
+extern struct cxx_globals *__cxa_get_globals(void) __attribute__((weak, visibility("default")));
 
 RN__ALWAYS_INLINE void exchange_exceptions(struct rn__fiber *from, const struct rn__fiber *to)
 {

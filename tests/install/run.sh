@@ -15,13 +15,13 @@ root=$scratch/moved # all but the first tests use the tree from here
 soname=librunnel.so.${VERSION%%.*}
 
 judge() { # NAME CONDITION...
-    name=$1
+    what=$1
     shift
     if "$@" >"$log" 2>&1; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        echo "FAILED install: $name"
+        echo "FAILED install: $what"
         sed 's/^/    | /' "$log"
     fi
 }
@@ -166,6 +166,7 @@ references_lead_somewhere() {
     done | grep .
 }
 lints() {
+    # shellcheck disable=SC2038 # names in this tree hold no spaces
     ! find "$root/share/man" -name '*.[37]' -exec grep -L '^\.so ' {} + | xargs mandoc -Tlint -Wwarning 2>&1 | grep .
 }
 no_comment_is_left() { # in what a reader sees of the pages of calls
