@@ -170,8 +170,9 @@ lints() {
     ! find "$root/share/man" -name '*.[37]' -exec grep -L '^\.so ' {} + | xargs mandoc -Tlint -Wwarning 2>&1 | grep .
 }
 no_comment_is_left() { # in what a reader sees of the pages of calls
+    backspace=$(printf '\b')
     ! for page in "$root"/share/man/man3/rn_*.3; do
-        mandoc -Tascii "$page" 2>/dev/null | col -b | grep -nE '^ *\* |\*/$|@[a-z]|Context: ' | sed "s|^|${page##*/}:|"
+        mandoc -Tascii "$page" 2>/dev/null | sed "s/.$backspace//g" | grep -nE '^ *\* |\*/$|@[a-z]|Context: ' | sed "s|^|${page##*/}:|"
     done | grep -v '/\*.*\*/$' | grep .
 }
 
