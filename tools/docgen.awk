@@ -593,18 +593,18 @@ function returns(text, stem, k,    count, i, parts, after) {
     put(".El")
 }
 
-# One code of the list. What follows a code and a full stop is about all of them, and given back.
+# One code of the list. What a full stop or semicolon divides from a code is about all of them, and given back.
 function answer(text,    code, rest) {
     code = text
-    if (text !~ /^(0|NULL|RN_[A-Z_]+)([ .]|$)/) {
+    if (text !~ /^(0|NULL|RN_[A-Z_]+)([ .;,:]|$)/) {
         gsub(/@/, "", code)
         put(".It " code)
         return ""
     }
-    sub(/[ .].*$/, "", code)
+    sub(/[ .;,:].*$/, "", code)
     rest = substr(text, length(code) + 1)
     put(".It " (code == "0" ? "0" : "Dv " code))
-    if (rest ~ /^\. /) {
+    if (rest ~ /^[.;] /) {
         prose(code in meaning_of ? meaning_of[code] "." : "")
         return substr(rest, 3)
     }
