@@ -38,7 +38,7 @@ function preface(    raw) {
     }
     print " *"
     while ((getline raw < "LICENSE") > 0)
-        print raw == "" ? " *" : " * " raw
+        print (raw == "" ? " *" : " * " raw)
     close("LICENSE")
     print " */"
 }
@@ -56,9 +56,10 @@ function put(text) { body[++body_count] = text }
 
 # == files into one =================================================================================================
 
-function put_file(path,    raw, last, is_source, depth, name, macros, macro) {
+function put_file(path,    raw, last, is_source, depth, macros, macro, macro_count, i) {
     is_source = path ~ /\.c$/
     split("", macros)
+    macro_count = depth = member_depth = 0
     put("")
     put("/* " (is_source ? "== " : "-- ") path " " (is_source ? "== */" : "-- */"))
     in_comment = 0
@@ -78,13 +79,15 @@ function put_file(path,    raw, last, is_source, depth, name, macros, macro) {
         if (is_source && match(raw, /^# *define [A-Za-z_0-9]+/)) {
             macro = substr(raw, RSTART, RLENGTH)
             sub(/^# *define /, "", macro)
-            if (macro != "_GNU_SOURCE")
+            if (macro != "_GNU_SOURCE" && !(macro in macros)) {
                 macros[macro] = 1
+                macros[++macro_count] = macro
+            }
         }
     }
     close(path)
-    for (macro in macros)
-        put("#undef " macro)
+    for (i = 1; i <= macro_count; i++)
+        put("#undef " macros[i])
 }
 
 function put_include(raw, depth,    name) {

@@ -454,7 +454,7 @@ function synopsis(stem, i, is_public,    declaration) {
                 macro_synopsis(declaration)
             while (line[stem, i] ~ /\\$/)
                 i++
-        } else if (declaration ~ /{$/) {
+        } else if (declaration ~ /[{]$/) {
             has_remark = 0
             i = declare_type(stem, i)
             if (!is_public)
@@ -761,7 +761,7 @@ function declare(text) {
 
 function declare_type(stem, i,    last, wide) {
     declare_remark()
-    if (line[stem, i] ~ /{$/ && shown_count && shown[shown_count] !~ /^$|\*\/$/)
+    if (line[stem, i] ~ /[{]$/ && shown_count && shown[shown_count] !~ /^$|\*\/$/)
         show("")
     wide = 0
     for (last = i; line[stem, last] !~ /^}/ && line[stem, last] !~ /^[a-z].*;/; last++)

@@ -83,7 +83,7 @@ keeps_other_files() { # what is not ours stays
 # -- the libraries -----------------------------------------------------------------------------------------------------
 
 exported() { nm -D --defined-only --with-symbol-versions "$1" | awk '{ print $NF }'; }
-only_our_names() { [ -n "$(exported "$1")" ] && ! exported "$1" | grep -v '^rn_[a-z_]*@@RUNNEL_0$' | grep -vx 'RUNNEL_0\(@@RUNNEL_0\)\?'; }
+only_our_names() { [ -n "$(exported "$1")" ] && ! exported "$1" | grep -v '^rn_[a-z0-9_]*@@RUNNEL_0$' | grep -vx 'RUNNEL_0\(@@RUNNEL_0\)\?'; }
 all_declared_names() { # what the headers promise, no more and no less
     sed -n 's/.*RN_API .*[ *]\(rn_[a-z_0-9]*\)(.*/\1/p' include/runnel/*.h | sort -u >"$scratch/declared"
     exported "$root/$lib/librunnel.so" | sed -n 's/@@.*//p' | grep '^rn_' | sort -u | diff "$scratch/declared" -
