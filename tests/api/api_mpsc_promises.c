@@ -245,7 +245,8 @@ TEST(mpsc_of_the_greatest_capacity_costs_what_is_used_of_it)
         CHECK_EQ(recv_int(rx), i);
     rn_mpsc_permit_drop(&permit);
     CHECK_EQ(rn_mpsc_tx_room(tx), RN_MPSC_CAPACITY_MAX);
-    CHECK(resident_bytes() < before + ((size_t)4 << 20));
+    if (!test_is_emulated()) /* an emulator notes each page for itself */
+        CHECK(resident_bytes() < before + ((size_t)4 << 20));
     rn_mpsc_tx_drop(tx);
     rn_mpsc_rx_drop(rx);
 }
