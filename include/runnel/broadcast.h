@@ -110,9 +110,8 @@ RN_API int rn_broadcast_give(rn_broadcast_tx *tx, void *msg);
  * @sequence: the number of the first message that it wants
  *
  * subscribe: it sees what is sent from now on. subscribe_from: it begins with that message; if some from there on are
- * no longer kept, its first message comes with their number as missed; rx_len counts them until then, also if none
- * ever comes. RN_OLDEST: with the oldest that is kept, nothing is missed. The number of the next message that will be
- * sent: like subscribe.
+ * no longer kept, its first message comes with their number as missed; rx_len counts them until then. RN_OLDEST: with
+ * the oldest that is kept, nothing is missed. The number of the next message that will be sent: like subscribe.
  *
  * Context:  any task or thread; never waits
  * Owner:    the receiver is yours: drop it
@@ -145,9 +144,9 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
 /**
  * rn_broadcast_recv, rn_broadcast_try_recv, rn_broadcast_recv_until - the next message of this receiver
  * @out:    room for one element; written on 0 only
- * @missed: gets the number of messages that were overwritten just before this one (0: none); written on 0 only. With
- *          NULL there is no place for it: then a loss is RN_LAGGED and no message, once, and the next call gives the
- *          oldest one that is kept
+ * @missed: gets the number of messages that were overwritten just before this one (0: none); written on 0, and on
+ *          RN_LAGGED: then the channel closed and no message came behind them. With NULL there is no place for it:
+ *          then a loss is RN_LAGGED and no message, once, and the next call gives the oldest one that is kept
  *
  * Context:  any task or thread; waits (try_recv: never); one caller at a time on one @rx. Clone functions run in here
  * Owner:    on 0 the message (of an owned kind: your clone of it) is yours
@@ -155,7 +154,7 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
  *           not look
  * Order:    everything before the send happens-before the return
  * Memory:   none of its own; what the clone function takes
- * Returns:  0 | RN_LAGGED (@missed NULL) | RN_CLOSED no sender is left and all that was kept was read |
+ * Returns:  0 | RN_LAGGED a loss and no message | RN_CLOSED no sender is left and all that was kept was read |
  *           RN_EMPTY (try_recv) nothing now, or another one receives here | RN_ETIMEDOUT (_until) | RN_ECANCELED |
  *           RN_EBUSY another one receives here | RN_EINVAL | the code of the clone function: the message is not used
  *           up. Loss is told before the close

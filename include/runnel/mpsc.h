@@ -39,13 +39,16 @@
  *     if (take_job(&job))
  *         rn_mpsc_permit_send(&permit, &job);           never waits, never fails
  *     rn_mpsc_permit_drop(&permit);                     what was not used; nothing if nothing is left
+ * A permit is a struct and no end, so RN_AUTO does not know it. This one is given back however its block is left:
+ *     __attribute__((cleanup(rn_mpsc_permit_drop))) rn_mpsc_permit permit = {0};
  *
  * Weak senders: a party that only sometimes sends, such as the receiver's own task or a cache of senders, keeps an
  * rn_mpsc_weak. It does not keep the channel open; upgrade() makes a sender of it while there still is one.
  *
  * Order: messages of one sender arrive in the order sent; a send that begins after another has returned, or has begun
  * to wait, arrives after it. Sends and reserves that wait are in one line: nobody overtakes, also not a try_send that
- * would fit while a large reserve does not. A permit's message arrives where it is sent, not where it was reserved.
+ * would fit while a large reserve does not. A permit's message arrives where it is sent, not where it was reserved: a
+ * send that stood behind a reserve may arrive before the first of its messages.
  *
  * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also
  * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
@@ -365,8 +368,9 @@ RN_API void rn_mpsc_rx_drop(rn_mpsc_rx *rx);
  * Order:    what came before the close happens-before true
  * Memory:   none
  * Returns:  whether send would say RN_CLOSED, which it then does for ever | whether it was closed by hand or no
- *           sender and no permit is left, unread messages or not | free places (unbounded: RN_UNBOUNDED; closed: 0) |
- *           unread messages | whether both are senders of one channel. For NULL: false, 0
+ *           sender and no permit is left, unread messages or not | free places, which those who wait may get first
+ *           (unbounded: RN_UNBOUNDED; closed: 0) | unread messages | whether both are senders of one channel. For
+ *           NULL: false, 0
  */
 RN_API bool rn_mpsc_tx_is_closed(const rn_mpsc_tx *tx);
 RN_API bool rn_mpsc_rx_is_closed(const rn_mpsc_rx *rx);

@@ -26,8 +26,10 @@
  *              N_send(tx, msg)  N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg)  N_try_recv(rx, &msg)  N_recv_until(rx, &msg, deadline)  N_rx_close(rx)
  *              N_send_many(tx, msgs, count, &sent)  N_recv_many(rx, msgs, limit, &count)  N_tx_closed(tx)
- *              type N_permit  N_reserve(tx, count, &permit)  N_permit_send(&permit, msg)  N_permit_drop(&permit)
- *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_drop(weak)  N_weak_auto
+ *              type N_permit  N_reserve(tx, count, &permit)  N_try_reserve(tx, count, &permit)
+ *              N_permit_send(&permit, msg)  N_permit_drop(&permit); permit.raw is the untyped one: permit.raw.left
+ *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_clone(&out, weak)
+ *              N_weak_drop(weak)  N_weak_auto  N_weak_raw
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
@@ -35,8 +37,7 @@
  *              N_tx_clone(&out, tx)  N_send(tx, msg)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg, &missed)  N_try_recv(rx, &msg, &missed)  N_recv_until(rx, &msg, &missed, deadline)
  *              N_recv_many(rx, msgs, limit, &count, &missed)
- *              type N_weak  N_tx_downgrade(&out, tx)  N_weak_upgrade(&out, weak)
- *              N_weak_drop  N_weak_auto  N_weak_raw
+ *              type N_weak, with all that mpsc's has
  *   watch      N_channel(&tx, &rx or NULL, initial)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
  *              N_tx_clone(&out, tx)  N_rx_clone(&out, rx)  N_set(tx, value)  N_send(tx, value)
  *              N_replace(tx, value, &old)  N_changed(rx)  N_changed_until(rx, deadline)
@@ -149,6 +150,14 @@
     {                                                                                                                \
         N##_weak_drop(*weak_);                                                                                       \
     }                                                                                                                \
+    RN__GEN_MUST int N##_weak_clone(N##_weak **out_, N##_weak *weak_)                                                \
+    {                                                                                                                \
+        rn_##S##_weak *made_ = NULL;                                                                                 \
+        int code_ = rn_##S##_weak_clone(out_ ? &made_ : NULL, N##_weak_raw(weak_));                                  \
+        if (out_)                                                                                                    \
+            *out_ = (N##_weak *)made_;                                                                               \
+        return code_;                                                                                                \
+    }                                                                                                                \
     RN__GEN_MUST int N##_tx_downgrade(N##_weak **out_, N##_tx *tx_)                                                  \
     {                                                                                                                \
         rn_##S##_weak *made_ = NULL;                                                                                 \
@@ -239,6 +248,10 @@
     RN__GEN_MUST int N##_reserve(N##_tx *tx_, size_t count_, N##_permit *out_)                                       \
     {                                                                                                                \
         return rn_mpsc_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                                   \
+    }                                                                                                                \
+    RN__GEN_MUST int N##_try_reserve(N##_tx *tx_, size_t count_, N##_permit *out_)                                   \
+    {                                                                                                                \
+        return rn_mpsc_try_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                               \
     }                                                                                                                \
     RN__GEN int N##_permit_send(N##_permit *permit_, N##_msg msg_)                                                   \
     {                                                                                                                \

@@ -110,7 +110,7 @@ RN_API int rn_watch_replace(rn_watch_tx *tx, const void *value, void *old);
  * @change: works on a copy that nobody else sees. true: the copy becomes the new value; false: it is dropped, and
  *          nothing was set. Called again, on a new copy, if somebody else has set a value meanwhile: so its result
  *          must follow from the copy and @ctx alone. It may not wait. If it sets a value of this channel itself, its
- *          own copy is out of date, and it is called again
+ *          own copy is out of date, and it is called again, for ever if it always does; a clone function likewise
  * @ctx:    handed to @change
  *
  * Context:  any task or thread; never waits; many callers on one @tx are fine. Drop functions may run in here
@@ -329,9 +329,8 @@ RN_API bool rn_watch_rx_same_channel(const rn_watch_rx *a, const rn_watch_rx *b)
  * rn_watch_tx_info, rn_watch_rx_info - what the channel knows of itself
  * @out: written on 0 only
  *
- * Sent is how many values were set, without the first one. Received is how many unseen values receivers have come to
- * see, each counted once for each receiver, by whatever call but peek; so sent times receivers less received is what
- * was skipped.
+ * Sent is how many values were set, without the first one. Received is how often a receiver came to see
+ * a value that was unseen to it, by whatever call but peek; a value that it marked as changed counts again.
  *
  * Context:  any task or thread; never waits
  * Owner:    the end is still yours

@@ -285,13 +285,28 @@ static int come_back(struct receive *receive, int rc)
     return receive->taken > 0 ? 0 : rc;
 }
 
+/* Nothing will come, so a loss that a message would have told is told alone. */
+static int tell_last_loss(struct receive *receive)
+{
+    struct rn__broadcast *channel = receive->rx->channel;
+    rn__lock_acquire(&channel->lock);
+    receive->missed = rn__history_lost(&channel->history, receive->rx->cursor);
+    receive->rx->cursor += receive->missed;
+    channel->record.missed += receive->missed;
+    rn__lock_release(&channel->lock);
+    return receive->missed > 0 ? RN_LAGGED : RN_CLOSED;
+}
+
 /* After the operation, however it ended. */
 static int finish(struct receive *receive, int rc)
 {
+    uint64_t *missed = receive->operation.count;
     if (receive->is_holding_end)
         rc = come_back(receive, rc);
-    if (rc == 0 && receive->operation.count != NULL)
-        *receive->operation.count = receive->missed;
+    if (rc == RN_CLOSED && missed != NULL)
+        rc = tell_last_loss(receive);
+    if ((rc == 0 || rc == RN_LAGGED) && missed != NULL)
+        *missed = receive->missed;
     return rc;
 }
 

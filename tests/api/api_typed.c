@@ -54,6 +54,7 @@ EVERYWHERE(typed_mpsc_hands_through_permits_weak_senders_and_arrays)
     numbers_tx *tx;
     numbers_tx *again;
     numbers_rx *rx;
+    numbers_weak *first;
     numbers_weak *weak;
     numbers_permit permit;
     REQUIRE(numbers_channel(&tx, &rx, 4) == 0);
@@ -67,10 +68,14 @@ EVERYWHERE(typed_mpsc_hands_through_permits_weak_senders_and_arrays)
     CHECK_EQ(moved, 4);
     for (int i = 0; i < 4; i++)
         CHECK_EQ(out[i], i + 1);
-    CHECK_RC(numbers_reserve(tx, 2, &permit), 0);
+    CHECK_RC(numbers_try_reserve(tx, 2, &permit), 0);
+    CHECK_EQ(permit.raw.left, 2);
+    CHECK_RC(numbers_try_reserve(tx, 3, &(numbers_permit){{0}}), RN_FULL);
     numbers_permit_drop(&permit);
     CHECK_EQ(rn_mpsc_tx_room(numbers_tx_raw(tx)), 4);
-    CHECK_RC(numbers_tx_downgrade(&weak, tx), 0);
+    CHECK_RC(numbers_tx_downgrade(&first, tx), 0);
+    CHECK_RC(numbers_weak_clone(&weak, first), 0);
+    numbers_weak_drop(first);
     CHECK_RC(numbers_weak_upgrade(&again, weak), 0);
     numbers_tx_drop(tx);
     numbers_rx_close(rx);
@@ -93,6 +98,8 @@ TEST(typed_mpsc_refuses_null_for_permits_and_weak_senders)
     numbers_permit_drop(NULL);
     CHECK_RC(numbers_tx_downgrade(&weak, NULL), RN_EINVAL);
     CHECK_RC(numbers_weak_upgrade(&tx, NULL), RN_EINVAL);
+    CHECK_RC(numbers_weak_clone(&weak, NULL), RN_EINVAL);
+    CHECK_RC(numbers_try_reserve(NULL, 1, NULL), RN_EINVAL);
     CHECK(tx == NULL && weak == NULL);
     CHECK_RC(numbers_tx_downgrade(NULL, NULL), RN_EINVAL);
     CHECK_RC(numbers_weak_upgrade(NULL, NULL), RN_EINVAL);
