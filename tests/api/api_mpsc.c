@@ -7,56 +7,7 @@
 
 #include <runnel/mpsc.h>
 
-#include "api/parked.h"
-#include "harness/harness.h"
-
-struct channel {
-    rn_mpsc_tx *tx;
-    rn_mpsc_rx *rx;
-};
-
-static struct channel channel_of(size_t capacity, const rn_elem *elem)
-{
-    struct channel channel;
-    REQUIRE(rn_mpsc_channel(&channel.tx, &channel.rx, capacity, elem) == 0);
-    return channel;
-}
-
-static struct channel channel_of_ints(size_t capacity)
-{
-    return channel_of(capacity, RN_ELEM(int));
-}
-
-static void drop_both(struct channel channel)
-{
-    rn_mpsc_tx_drop(channel.tx);
-    rn_mpsc_rx_drop(channel.rx);
-}
-
-static int send_int(rn_mpsc_tx *tx, int message)
-{
-    return rn_mpsc_send(tx, &message);
-}
-
-static int try_send_int(rn_mpsc_tx *tx, int message)
-{
-    return rn_mpsc_try_send(tx, &message);
-}
-
-/* The message, or the code. Messages of these tests are not negative. */
-static int recv_int(rn_mpsc_rx *rx)
-{
-    int message = -1;
-    const int rc = rn_mpsc_recv(rx, &message);
-    return rc == 0 ? message : rc;
-}
-
-static int try_recv_int(rn_mpsc_rx *rx)
-{
-    int message = -1;
-    const int rc = rn_mpsc_try_recv(rx, &message);
-    return rc == 0 ? message : rc;
-}
+#include "api/mpsc_ints.h"
 
 /* An actor that makes one call. */
 struct one_call {
@@ -141,17 +92,6 @@ TEST(mpsc_constructor_says_when_memory_does_not_suffice)
         SKIP("a sanitizer's allocator stops the program instead");
     const int rc = construct(RN_MPSC_CAPACITY_MAX, &(rn_elem){.size = RN_ELEM_SIZE_MAX}, NULL);
     CHECK(rc == RN_ENOMEM || rc == 0); /* 64 TiB; a system may promise even that */
-}
-
-static size_t resident_bytes(void)
-{
-    unsigned long size = 0;
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    REQUIRE(file != NULL);
-    CHECK_EQ(fscanf(file, "%lu %lu", &size, &resident), 2);
-    fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 TEST(mpsc_does_not_touch_the_memory_of_a_large_capacity)

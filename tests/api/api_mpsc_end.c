@@ -5,39 +5,8 @@
 
 #include <runnel/mpsc.h>
 
-#include "api/parked.h"
+#include "api/mpsc_ints.h"
 #include "harness/harness.h"
-
-struct channel {
-    rn_mpsc_tx *tx;
-    rn_mpsc_rx *rx;
-};
-
-static struct channel channel_of(size_t capacity, const rn_elem *elem)
-{
-    struct channel channel;
-    REQUIRE(rn_mpsc_channel(&channel.tx, &channel.rx, capacity, elem) == 0);
-    return channel;
-}
-
-static int send_int(rn_mpsc_tx *tx, int message)
-{
-    return rn_mpsc_send(tx, &message);
-}
-
-static int recv_int(rn_mpsc_rx *rx)
-{
-    int message = -1;
-    const int rc = rn_mpsc_recv(rx, &message);
-    return rc == 0 ? message : rc;
-}
-
-static int try_recv_int(rn_mpsc_rx *rx)
-{
-    int message = -1;
-    const int rc = rn_mpsc_try_recv(rx, &message);
-    return rc == 0 ? message : rc;
-}
 
 struct one_call {
     struct channel channel;
@@ -288,29 +257,6 @@ TEST(mpsc_end_used_after_its_drop_is_named)
 #endif
 
 /* -- messages that own something --------------------------------------------------------------------------------- */
-
-enum { LEDGER = 512 };
-
-/* How often each number was dropped, and in which order. */
-struct ledger {
-    int drops[LEDGER];
-    int order[LEDGER];
-    int count;
-};
-
-static void enter_drop(void *message, void *ctx)
-{
-    struct ledger *ledger = ctx;
-    const int number = *(int *)message;
-    REQUIRE(number >= 0 && number < LEDGER && ledger->count < LEDGER);
-    ledger->drops[number]++;
-    ledger->order[ledger->count++] = number;
-}
-
-static rn_elem owned_by(struct ledger *ledger)
-{
-    return (rn_elem){.size = sizeof(int), .align = _Alignof(int), .drop = enter_drop, .ctx = ledger};
-}
 
 TEST(mpsc_drops_what_is_unread_once_and_in_order)
 {

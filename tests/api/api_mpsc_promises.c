@@ -213,17 +213,6 @@ ROOT(mpsc_message_of_a_sender_that_is_cancelled_is_sent_or_kept)
 
 /* -- memory ------------------------------------------------------------------------------------------------------ */
 
-static size_t resident_bytes(void)
-{
-    unsigned long size = 0;
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    REQUIRE(file != NULL);
-    CHECK_EQ(fscanf(file, "%lu %lu", &size, &resident), 2);
-    fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 TEST(mpsc_of_the_greatest_capacity_costs_what_is_used_of_it)
 {
     enum { SENT = 1000 };

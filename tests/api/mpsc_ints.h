@@ -7,6 +7,9 @@
 #include "api/parked.h"
 #include "api/tasks.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 struct channel {
     rn_mpsc_tx *tx;
     rn_mpsc_rx *rx;
@@ -72,6 +75,18 @@ HELPER rn_channel_info info_of(rn_mpsc_rx *rx)
     rn_channel_info info;
     REQUIRE(rn_mpsc_rx_info(rx, &info) == 0);
     return info;
+}
+
+/* Of the whole process. */
+HELPER size_t resident_bytes(void)
+{
+    unsigned long size = 0;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    REQUIRE(file != NULL);
+    CHECK_EQ(fscanf(file, "%lu %lu", &size, &resident), 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* -- actors that make one call, and what came of it -------------------------------------------------------------- */
@@ -140,12 +155,13 @@ HELPER void park_for_a_while(struct call *call, int (*fn)(void *), const char *v
     WAIT_UNTIL(parked_in(verb) == before + 1 || rn_passed(call->deadline));
 }
 
-/* -- messages that own something: how often each number was dropped ---------------------------------------------- */
+/* -- messages that own something: how often each number was dropped, and in which order -------------------------- */
 
 enum { LEDGER = 1024 };
 
 struct ledger {
     int drops[LEDGER];
+    int order[LEDGER];
     int count;
 };
 
@@ -153,9 +169,9 @@ HELPER void enter_drop(void *message, void *ctx)
 {
     struct ledger *ledger = ctx;
     const int number = *(int *)message;
-    REQUIRE(number >= 0 && number < LEDGER);
+    REQUIRE(number >= 0 && number < LEDGER && ledger->count < LEDGER);
     ledger->drops[number]++;
-    ledger->count++;
+    ledger->order[ledger->count++] = number;
 }
 
 HELPER rn_elem owned_by(struct ledger *ledger)
