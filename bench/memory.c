@@ -153,18 +153,20 @@ static void unbounded_bytes(struct round *round)
     expect_nothing_left();
 }
 
+struct text {
+    char bytes[256];
+};
+
 /* What stays of a burst when all of it was received: of the channel, and in the process. */
 static void burst_bytes(struct round *round)
 {
-    struct {
-        char text[256];
-    } message = {""};
+    struct text message = {""};
     rn_mpsc_tx *tx;
     rn_mpsc_rx *rx;
     count_allocations();
     use_once();
     const double before = resident_bytes();
-    RN_MUST(rn_mpsc_channel(&tx, &rx, RN_UNBOUNDED, RN_ELEM(message)));
+    RN_MUST(rn_mpsc_channel(&tx, &rx, RN_UNBOUNDED, RN_ELEM(struct text)));
     for (long i = 0; i < round->operations; i++)
         RN_MUST(rn_mpsc_send(tx, &message));
     round->value[0] = (double)live_bytes;
