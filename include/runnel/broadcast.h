@@ -40,6 +40,7 @@
 #include <runnel/base.h>
 #include <runnel/channel.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -162,6 +163,20 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
 RN_API int rn_broadcast_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *missed, rn_deadline deadline);
+
+/**
+ * rn_broadcast_recv_case - for a select (select.h)
+ * @out:    is written, like @missed, only if the case happens with rc 0
+ * @missed: as in recv
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; what it points to is lent until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
+ */
+RN_MUST_USE RN_API rn_case rn_broadcast_recv_case(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 
 /**
  * rn_broadcast_recv_many, rn_broadcast_recv_many_until, rn_broadcast_try_recv_many - several messages at once

@@ -63,6 +63,7 @@
 #include <runnel/base.h>
 #include <runnel/channel.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -319,6 +320,23 @@ RN_API void rn_mpsc_weak_drop(rn_mpsc_weak *weak);
  */
 RN_API int rn_mpsc_tx_closed(rn_mpsc_tx *tx);
 RN_API int rn_mpsc_tx_closed_until(rn_mpsc_tx *tx, rn_deadline deadline);
+
+/**
+ * rn_mpsc_send_case, rn_mpsc_recv_case, rn_mpsc_reserve_case, rn_mpsc_tx_closed_case - for a select (select.h)
+ * @message: is sent by the select in which the case happens, with rc 0; else it stays yours
+ * @out: is written only if the case happens with rc 0; for a permit it is all zero from now on
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; what it points to is lent until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
+ */
+RN_MUST_USE RN_API rn_case rn_mpsc_send_case(rn_mpsc_tx *tx, const void *message);
+RN_MUST_USE RN_API rn_case rn_mpsc_recv_case(rn_mpsc_rx *rx, void *out);
+RN_MUST_USE RN_API rn_case rn_mpsc_reserve_case(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out);
+RN_MUST_USE RN_API rn_case rn_mpsc_tx_closed_case(rn_mpsc_tx *tx);
 
 /**
  * rn_mpsc_tx_drop - give a sender back; the last one closes the channel, unless a permit is out

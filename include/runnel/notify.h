@@ -26,6 +26,7 @@
 
 #include <runnel/base.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -64,6 +65,20 @@ typedef struct rn_notify_ticket {
  */
 RN_API int rn_notify_wait(rn_notify *notify);
 RN_API int rn_notify_wait_until(rn_notify *notify, rn_deadline deadline);
+
+/**
+ * rn_notify_wait_case - for a select (select.h)
+ *
+ * While it waits it stands in the line. A permit goes to the select only if this case is the one that happens.
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; the notify must stay until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of NULL one that never happens
+ */
+RN_MUST_USE RN_API rn_case rn_notify_wait_case(rn_notify *notify);
 
 /**
  * rn_notify_one, rn_notify_last, rn_notify_all - wake the longest waiting party; the latest; all

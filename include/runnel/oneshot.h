@@ -35,6 +35,7 @@
 #include <runnel/base.h>
 #include <runnel/channel.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -142,6 +143,20 @@ RN_API bool rn_oneshot_tx_is_closed(const rn_oneshot_tx *tx);
  */
 RN_API int rn_oneshot_tx_closed(rn_oneshot_tx *tx);
 RN_API int rn_oneshot_tx_closed_until(rn_oneshot_tx *tx, rn_deadline deadline);
+
+/**
+ * rn_oneshot_recv_case, rn_oneshot_tx_closed_case - for a select (select.h)
+ * @out: is written only if the case happens with rc 0
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; what it points to is lent until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
+ */
+RN_MUST_USE RN_API rn_case rn_oneshot_recv_case(rn_oneshot_rx *rx, void *out);
+RN_MUST_USE RN_API rn_case rn_oneshot_tx_closed_case(rn_oneshot_tx *tx);
 
 /**
  * rn_oneshot_rx_is_empty, rn_oneshot_rx_is_terminated - what a receive would find; true at some moment in the call

@@ -36,6 +36,7 @@
 #define RUNNEL_TASK_H
 
 #include <runnel/base.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -149,6 +150,21 @@ RN_MUST_USE RN_API int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, co
  */
 RN_API int rn_join(rn_task task, int *result);
 RN_API int rn_join_until(rn_task task, int *result, rn_deadline deadline);
+
+/**
+ * rn_join_case - for a select (select.h)
+ * @result: is written only if the case happens with rc 0; NULL if you do not want it
+ *
+ * While a select waits it is the joiner of the task. It takes one case of a task, a second one says RN_EBUSY.
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; what it points to is lent until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of RN_NO_TASK one that never happens
+ */
+RN_MUST_USE RN_API rn_case rn_join_case(rn_task task, int *result);
 
 /**
  * rn_task_drop - nobody will join it; it goes on by itself

@@ -26,25 +26,27 @@
  *              N_send(tx, msg)  N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg)  N_try_recv(rx, &msg)  N_recv_until(rx, &msg, deadline)  N_rx_close(rx)
  *              N_send_many(tx, msgs, count, &sent)  N_recv_many(rx, msgs, limit, &count)  N_tx_closed(tx)
+ *              N_send_case(tx, &msg)  N_recv_case(rx, &msg)   for rn_select
  *              type N_permit  N_reserve(tx, count, &permit)  N_try_reserve(tx, count, &permit)
  *              N_permit_send(&permit, msg)  N_permit_drop(&permit); permit.raw is the untyped one: permit.raw.left
  *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_clone(&out, weak)
  *              N_weak_drop(weak)  N_weak_auto  N_weak_raw
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
+ *              N_recv_case(rx, &value)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
  *              N_subscribe_from(&rx, tx, sequence)  N_resubscribe(&out, rx)  N_rx_clone(&out, rx)
  *              N_tx_clone(&out, tx)  N_send(tx, msg)  OWNED: N_give(tx, msg)
  *              N_recv(rx, &msg, &missed)  N_try_recv(rx, &msg, &missed)  N_recv_until(rx, &msg, &missed, deadline)
- *              N_recv_many(rx, msgs, limit, &count, &missed)
+ *              N_recv_many(rx, msgs, limit, &count, &missed)  N_recv_case(rx, &msg, &missed)
  *              type N_weak, with all that mpsc's has
  *   watch      N_channel(&tx, &rx or NULL, initial)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
  *              N_tx_clone(&out, tx)  N_rx_clone(&out, rx)  N_set(tx, value)  N_send(tx, value)
  *              N_replace(tx, value, &old)  N_changed(rx)  N_changed_until(rx, deadline)
  *              N_wait_for(rx, test, ctx, &value or NULL)  N_wait_for_until(..., deadline)  OWNED: NULL only
- *              N_borrow(rx, &pointer)  N_release(rx)
+ *              N_borrow(rx, &pointer)  N_release(rx)  N_changed_case(rx)
  *              PLAIN: N_recv(rx, &value)  N_recv_until(rx, &value, deadline)  value = N_get(rx)  value = N_peek(rx)
- *              N_modify(tx, change, ctx)
+ *              N_modify(tx, change, ctx)  PLAIN: N_recv_case(rx, &value)
  *              for  bool test(const T *value, void *ctx)  bool change(T *value, void *ctx)
  *   RN_TASK    F_spawn(&task, arg)  F_spawn_with(&task, arg, opts)  for  static int F(T arg);  type F_arg
  *
@@ -58,6 +60,7 @@
 #include <runnel/error.h>
 #include <runnel/mpsc.h>
 #include <runnel/oneshot.h>
+#include <runnel/select.h>
 #include <runnel/task.h>
 #include <runnel/time.h>
 #include <runnel/watch.h>
@@ -217,6 +220,10 @@
     RN__GEN int N##_recv_until(N##_rx *rx_, N##_msg *out_, rn_deadline deadline_)                                    \
     {                                                                                                                \
         return rn_##S##_recv_until(N##_rx_raw(rx_), out_, deadline_);                                                \
+    }                                                                                                                \
+    RN__GEN_MUST rn_case N##_recv_case(N##_rx *rx_, N##_msg *out_)                                                   \
+    {                                                                                                                \
+        return rn_##S##_recv_case(N##_rx_raw(rx_), out_);                                                            \
     }
 
 #define RN__TRY_RECV(N, S)                                                                                           \
@@ -278,6 +285,10 @@
     RN__GEN int N##_send_until(N##_tx *tx_, N##_msg msg_, rn_deadline deadline_)                                     \
     {                                                                                                                \
         return rn_mpsc_send_until(N##_tx_raw(tx_), &msg_, deadline_);                                                \
+    }                                                                                                                \
+    RN__GEN_MUST rn_case N##_send_case(N##_tx *tx_, const N##_msg *msg_)                                             \
+    {                                                                                                                \
+        return rn_mpsc_send_case(N##_tx_raw(tx_), msg_);                                                             \
     }                                                                                                                \
     RN__GEN int N##_send_many(N##_tx *tx_, const N##_msg *msgs_, size_t count_, size_t *sent_)                       \
     {                                                                                                                \
@@ -388,6 +399,10 @@
     {                                                                                                                \
         return rn_broadcast_recv_until(N##_rx_raw(rx_), out_, missed_, deadline_);                                   \
     }                                                                                                                \
+    RN__GEN_MUST rn_case N##_recv_case(N##_rx *rx_, N##_msg *out_, uint64_t *missed_)                                \
+    {                                                                                                                \
+        return rn_broadcast_recv_case(N##_rx_raw(rx_), out_, missed_);                                               \
+    }                                                                                                                \
     RN__GEN int N##_recv_many(N##_rx *rx_, N##_msg *out_, size_t limit_, size_t *count_, uint64_t *missed_)          \
     {                                                                                                                \
         return rn_broadcast_recv_many(N##_rx_raw(rx_), out_, limit_, count_, missed_);                               \
@@ -484,6 +499,10 @@
     RN__GEN int N##_changed_until(N##_rx *rx_, rn_deadline deadline_)                                                \
     {                                                                                                                \
         return rn_watch_changed_until(N##_rx_raw(rx_), deadline_);                                                   \
+    }                                                                                                                \
+    RN__GEN_MUST rn_case N##_changed_case(N##_rx *rx_)                                                               \
+    {                                                                                                                \
+        return rn_watch_changed_case(N##_rx_raw(rx_));                                                               \
     }                                                                                                                \
     RN__GEN int N##_borrow(N##_rx *rx_, const N##_msg **out_)                                                        \
     {                                                                                                                \

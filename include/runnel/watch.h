@@ -39,6 +39,7 @@
 #include <runnel/base.h>
 #include <runnel/channel.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -155,6 +156,20 @@ RN_API int rn_watch_recv_until(rn_watch_rx *rx, void *out, rn_deadline deadline)
  */
 RN_API int rn_watch_changed(rn_watch_rx *rx);
 RN_API int rn_watch_changed_until(rn_watch_rx *rx, rn_deadline deadline);
+
+/**
+ * rn_watch_recv_case, rn_watch_changed_case - for a select (select.h)
+ * @out: is written only if the case happens with rc 0
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; what it points to is lent until the select has returned
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
+ */
+RN_MUST_USE RN_API rn_case rn_watch_recv_case(rn_watch_rx *rx, void *out);
+RN_MUST_USE RN_API rn_case rn_watch_changed_case(rn_watch_rx *rx);
 
 /**
  * rn_watch_wait_for, rn_watch_wait_for_until - wait for a value that passes a test

@@ -36,7 +36,7 @@ struct receive {
     size_t limit;
     size_t taken;
     struct rn__node *node; /* counted kinds: what is to be cloned next */
-    bool is_holding_end;   /* rx->is_busy is its to clear */
+    bool is_holding_end;   /* rx->busy is its to clear */
     uint64_t lost;         /* before the last message it took, or the one at `node` */
     uint64_t missed;       /* before those that it took */
 };
@@ -63,7 +63,8 @@ static void take(struct receive *receive)
     rn__assert(rx->cursor < history->next);
     if (history->is_counted) {
         receive->node = rn__history_hold(history, rx->cursor++);
-        receive->is_holding_end = rx->is_busy = true;
+        receive->is_holding_end = true;
+        rx->busy = RN__HELD;
         return;
     }
     const uint64_t there = history->next - rx->cursor;
@@ -81,6 +82,7 @@ static void serve_parked(struct rn__broadcast *channel, struct rn__wakes *wakes)
     while ((waiter = rn__waitq_claim(&channel->parked)) != NULL) {
         struct receive *receive = rn__container_of(waiter, struct receive, operation.waiter);
         take(receive);
+        receive->rx->busy = RN__HELD; /* until it has come back; a select's other cases do not end that */
         rn__assert(receive->rx->cursor == channel->history.next);
         rn__wakes_add(wakes, waiter, 0);
     }
@@ -174,6 +176,13 @@ int rn_broadcast_tx_closed(rn_broadcast_tx *tx)
 
 /* --------------------------------------------------------------------------------------------------- receiving -- */
 
+/* For another one than this operation, or its own select. */
+static bool is_busy(const struct receive *receive)
+{
+    const uint64_t busy = receive->rx->busy;
+    return busy != 0 && busy != receive->operation.waiter.token;
+}
+
 static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct receive *receive = rn__container_of(operation, struct receive, operation);
@@ -181,7 +190,7 @@ static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
     struct rn__broadcast *channel = rx->channel;
     const uint64_t lost = rn__history_lost(&channel->history, rx->cursor);
     (void)wakes;
-    if (rx->is_busy)
+    if (is_busy(receive))
         return RN_EBUSY;
     if (lost > 0 && operation->count == NULL) {
         rx->cursor += lost;
@@ -199,8 +208,10 @@ static int attempt_or_park(struct rn__operation *operation, struct rn__wakes *wa
 {
     struct receive *receive = rn__container_of(operation, struct receive, operation);
     const int rc = attempt_now(operation, wakes);
-    if (rc == RN__PENDING)
-        receive->rx->is_busy = receive->is_holding_end = true;
+    if (rc == RN__PENDING) {
+        receive->is_holding_end = true;
+        receive->rx->busy = RN__HELD;
+    }
     return rc;
 }
 
@@ -278,7 +289,7 @@ static int come_back(struct receive *receive, int rc)
         struct rn__node *doomed = put_down(receive, rc);
         if (rc == 0)
             take_more(receive);
-        receive->rx->is_busy = receive->node != NULL;
+        receive->rx->busy = receive->node != NULL ? RN__HELD : 0;
         rn__lock_release(&channel->lock);
         rn__broadcast_retire(channel, doomed);
     } while (receive->node != NULL);
@@ -327,6 +338,65 @@ int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed)
     struct receive receive;
     const int rc = receive_init(&receive, &try_recv_kind, rx, out, 1, missed);
     return rc != 0 ? rc : finish(&receive, rn__attempt(&receive.operation, RN_EMPTY));
+}
+
+/* ------------------------------------------------------------------------------------------- receiving as a case -- */
+
+RN__CASE_HOLDS(struct receive);
+
+static bool case_ready(const struct rn__operation *operation)
+{
+    const struct receive *receive = rn__container_of(operation, struct receive, operation);
+    const struct rn__broadcast *channel = receive->rx->channel;
+    const uint64_t lost = rn__history_lost(&channel->history, receive->rx->cursor);
+    return is_busy(receive) || (lost > 0 && operation->count == NULL) ||
+           receive->rx->cursor + lost < channel->history.next || channel->tx_count == 0;
+}
+
+static void case_stand(struct rn__operation *operation)
+{
+    struct receive *receive = rn__container_of(operation, struct receive, operation);
+    receive->is_holding_end = true;
+    receive->rx->busy = operation->waiter.token;
+}
+
+/* It did not happen. Another case of the same select may have, and hold the end: then that one lets go. */
+static void case_leave(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    struct receive *receive = rn__container_of(operation, struct receive, operation);
+    (void)wakes;
+    receive->is_holding_end = false;
+    if (receive->rx->busy == operation->waiter.token)
+        receive->rx->busy = 0;
+}
+
+static int case_finish(struct rn__operation *operation, int rc)
+{
+    struct receive *receive = rn__container_of(operation, struct receive, operation);
+    if (rc != RN__PENDING)
+        rc = finish(receive, rc);
+    receive->taken = 0;
+    receive->missed = 0;
+    receive->is_holding_end = false;
+    return rc;
+}
+
+static const struct rn__operation_kind case_kind = {
+    .verb = "broadcast recv",
+    .attempt = attempt_now,
+    .leave = case_leave,
+    .ready = case_ready,
+    .stand = case_stand,
+    .finish = case_finish,
+};
+
+rn_case rn_broadcast_recv_case(rn_broadcast_rx *rx, void *out, uint64_t *missed)
+{
+    rn_case made = {0};
+    struct receive *receive = rn__container_of(rn__case_operation(&made), struct receive, operation);
+    if (rx == NULL)
+        return made;
+    return receive_init(receive, &case_kind, rx, out, 1, missed) == 0 ? made : rn__case_refused();
 }
 
 /* ------------------------------------------------------------------------------------------ receiving several -- */

@@ -8,7 +8,7 @@
 #include "channel/end.h"
 #include "channel/history.h"
 #include "channel/record.h"
-#include "wait/await.h"
+#include "wait/select.h"
 
 #include <runnel/broadcast.h>
 
@@ -19,7 +19,8 @@ struct rn_broadcast_tx {
 
 struct rn_broadcast_rx {
     struct rn__end end;
-    bool is_busy; /* a receive of this end waits, clones, or has not come back yet: no second one */
+    uint64_t busy; /* RN__HELD: a receive of this end waits, clones, or has not come back yet: no second one. Or the
+                    * token of a select that waits for it. 0: neither */
     struct rn__broadcast *channel;
     struct rn__link link; /* among the channel's receivers */
     uint64_t cursor;      /* the number of the message that it reads next */

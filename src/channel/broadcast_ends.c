@@ -101,7 +101,7 @@ static void set_up_receiver(rn_broadcast_rx *rx, struct rn__broadcast *channel, 
     rn__end_init(&rx->end, RN__BROADCAST_RX, channel->record.name);
     rx->channel = channel;
     rx->cursor = cursor;
-    rx->is_busy = false;
+    rx->busy = 0;
     rn__list_push_back(&channel->receivers, &rx->link);
     channel->rx_count++;
     channel->users++;

@@ -205,6 +205,22 @@ static void release_memory(struct rn__transfer *transfer)
     transfer->memory = NULL;
 }
 
+void rn__mpsc_stand_in_line(struct rn__operation *operation)
+{
+    rn__mpsc_of(operation)->record.waited++;
+}
+
+RN__CASE_HOLDS(struct rn__transfer);
+
+/* A case may be used again: back to the one message that it was made for. */
+static void rewind_case(struct rn__transfer *transfer)
+{
+    if (transfer->left == 1)
+        return;
+    transfer->left = 1;
+    transfer->operation.data = (char *)transfer->operation.data - rn__mpsc_of(&transfer->operation)->element.size;
+}
+
 /* ------------------------------------------------------------------------------------------------- sending -- */
 
 /* 0 also when a batch has gone and there is more to send. */
@@ -285,6 +301,43 @@ static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
     const int rc = send_growing(transfer);
     rn__budget_spend(rn__party_current());
     return rc;
+}
+
+static bool send_ready(const struct rn__operation *operation)
+{
+    const struct rn__mpsc *channel = rn__mpsc_of(operation);
+    return channel->closed || (channel->line.first == NULL && rn__mpsc_room(channel) > 0);
+}
+
+/* A store that wants memory for it gets it here: such a send never waits, so it can still be done. */
+static int send_finish(struct rn__operation *operation, int rc)
+{
+    struct rn__transfer *transfer = rn__transfer_of(operation);
+    if (rc == RN__STORE_NEEDS_MEMORY)
+        rc = send_growing(transfer);
+    rewind_case(transfer);
+    return rc;
+}
+
+static const struct rn__operation_kind send_case_kind = {
+    .verb = "mpsc send",
+    .attempt = send_attempt,
+    .leave = rn__mpsc_leave_line,
+    .ready = send_ready,
+    .stand = rn__mpsc_stand_in_line,
+    .finish = send_finish,
+};
+
+rn_case rn_mpsc_send_case(rn_mpsc_tx *tx, const void *message)
+{
+    rn_case made = {0};
+    struct rn__transfer *transfer = rn__transfer_of(rn__case_operation(&made));
+    if (tx == NULL)
+        return made;
+    if (send_init(transfer, tx, message, 1, &send_case_kind) != 0)
+        return rn__case_refused();
+    transfer->tries = true; /* whether it waited is seen when it stands in the line */
+    return made;
 }
 
 int rn_mpsc_try_send(rn_mpsc_tx *tx, const void *message)
@@ -442,6 +495,41 @@ static void take_rest(struct rn__transfer *transfer)
     release_memory(transfer);
     while (transfer->left > 0 && transfer->more && rn__attempt(&transfer->operation, RN_EMPTY) == 0)
         release_memory(transfer);
+}
+
+static int recv_case_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    const int rc = recv_attempt(operation, wakes);
+    return rc == RN__PENDING && rn__is_taken(operation) ? RN_EBUSY : rc;
+}
+
+static bool recv_ready(const struct rn__operation *operation)
+{
+    const struct rn__mpsc *channel = rn__mpsc_of(operation);
+    return channel->store.content.length > 0 || rn__mpsc_is_over(channel) || rn__is_taken(operation);
+}
+
+static int recv_finish(struct rn__operation *operation, int rc)
+{
+    struct rn__transfer *transfer = rn__transfer_of(operation);
+    release_memory(transfer);
+    rewind_case(transfer);
+    return rc;
+}
+
+static const struct rn__operation_kind recv_case_kind = {
+    .verb = "mpsc recv", .attempt = recv_case_attempt, .ready = recv_ready, .finish = recv_finish};
+
+rn_case rn_mpsc_recv_case(rn_mpsc_rx *rx, void *out)
+{
+    rn_case made = {0};
+    struct rn__transfer *transfer = rn__transfer_of(rn__case_operation(&made));
+    if (rx == NULL)
+        return made;
+    if (recv_init(transfer, rx, out, 1, &recv_case_kind) != 0)
+        return rn__case_refused();
+    transfer->tries = true; /* recv_attempt need not look who else is there */
+    return made;
 }
 
 static int recv_many_init(struct rn__transfer *transfer, rn_mpsc_rx *rx, void *out, size_t limit, size_t *count)

@@ -33,7 +33,7 @@
 #include "channel/end.h"
 #include "channel/record.h"
 #include "channel/store.h"
-#include "wait/await.h"
+#include "wait/select.h"
 
 #include <runnel/mpsc.h>
 
@@ -111,6 +111,9 @@ int rn__mpsc_put(struct rn__mpsc *channel, const void *message, void **memory, s
 
 /* Gives the free places to those in the line, as far as they reach. */
 void rn__mpsc_serve(struct rn__mpsc *channel, struct rn__wakes *wakes);
+
+/* A send or a reserve stands in the line. */
+void rn__mpsc_stand_in_line(struct rn__operation *operation);
 
 /* The `leave` of those in the line: for those behind, it may be their turn. */
 void rn__mpsc_leave_line(struct rn__operation *operation, struct rn__wakes *wakes);

@@ -183,21 +183,41 @@ static int closed_attempt(struct rn__operation *operation, struct rn__wakes *wak
     return rn__mpsc_of(operation)->closed ? 0 : RN__PENDING;
 }
 
-static const struct rn__operation_kind closed_kind = {.verb = "mpsc tx_closed", .attempt = closed_attempt};
-
-int rn_mpsc_tx_closed_until(rn_mpsc_tx *tx, rn_deadline deadline)
+static bool closed_ready(const struct rn__operation *operation)
 {
-    if (tx == NULL)
-        return RN_EINVAL;
+    return rn__mpsc_of(operation)->closed;
+}
+
+static const struct rn__operation_kind closed_kind = {
+    .verb = "mpsc tx_closed", .attempt = closed_attempt, .ready = closed_ready};
+
+static void closed_init(struct rn__operation *operation, rn_mpsc_tx *tx)
+{
     rn__end_check(&tx->end, RN__MPSC_TX);
     struct rn__mpsc *channel = tx->channel;
-    struct rn__operation operation = {
+    *operation = (struct rn__operation){
         .kind = &closed_kind,
         .lock = &channel->lock,
         .queue = &channel->watchers,
         .object = channel,
         .name = channel->record.name,
     };
+}
+
+rn_case rn_mpsc_tx_closed_case(rn_mpsc_tx *tx)
+{
+    rn_case made = {0};
+    if (tx != NULL)
+        closed_init(rn__case_operation(&made), tx);
+    return made;
+}
+
+int rn_mpsc_tx_closed_until(rn_mpsc_tx *tx, rn_deadline deadline)
+{
+    struct rn__operation operation;
+    if (tx == NULL)
+        return RN_EINVAL;
+    closed_init(&operation, tx);
     return rn__await(&operation, deadline, RN__CANCELLABLE);
 }
 

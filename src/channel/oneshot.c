@@ -18,7 +18,7 @@
 #include "channel/element.h"
 #include "channel/end.h"
 #include "channel/record.h"
-#include "wait/await.h"
+#include "wait/select.h"
 
 #include <runnel/oneshot.h>
 
@@ -195,24 +195,45 @@ static int closed_attempt(struct rn__operation *operation, struct rn__wakes *wak
     (void)wakes;
     if (channel->state == OVER)
         return 0;
-    return operation->queue->first != NULL ? RN_EBUSY : RN__PENDING;
+    return rn__is_taken(operation) ? RN_EBUSY : RN__PENDING;
 }
 
-static const struct rn__operation_kind closed_kind = {.verb = "oneshot tx_closed", .attempt = closed_attempt};
-
-int rn_oneshot_tx_closed_until(rn_oneshot_tx *tx, rn_deadline deadline)
+static bool closed_ready(const struct rn__operation *operation)
 {
-    if (tx == NULL)
-        return RN_EINVAL;
+    const struct oneshot *channel = operation->object;
+    return channel->state == OVER || rn__is_taken(operation);
+}
+
+static const struct rn__operation_kind closed_kind = {
+    .verb = "oneshot tx_closed", .attempt = closed_attempt, .ready = closed_ready};
+
+static void closed_init(struct rn__operation *operation, rn_oneshot_tx *tx)
+{
     rn__end_check(&tx->end, RN__ONESHOT_TX);
     struct oneshot *channel = tx->channel;
-    struct rn__operation operation = {
+    *operation = (struct rn__operation){
         .kind = &closed_kind,
         .lock = &channel->lock,
         .queue = &channel->closers,
         .object = channel,
         .name = channel->element.name,
     };
+}
+
+rn_case rn_oneshot_tx_closed_case(rn_oneshot_tx *tx)
+{
+    rn_case made = {0};
+    if (tx != NULL)
+        closed_init(rn__case_operation(&made), tx);
+    return made;
+}
+
+int rn_oneshot_tx_closed_until(rn_oneshot_tx *tx, rn_deadline deadline)
+{
+    struct rn__operation operation;
+    if (tx == NULL)
+        return RN_EINVAL;
+    closed_init(&operation, tx);
     return rn__await(&operation, deadline, RN__CANCELLABLE);
 }
 
@@ -240,10 +261,17 @@ static int try_recv_attempt(struct rn__operation *operation, struct rn__wakes *w
 static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     const int rc = try_recv_attempt(operation, wakes);
-    return rc == RN__PENDING && operation->queue->first != NULL ? RN_EBUSY : rc;
+    return rc == RN__PENDING && rn__is_taken(operation) ? RN_EBUSY : rc;
 }
 
-static const struct rn__operation_kind recv_kind = {.verb = "oneshot recv", .attempt = recv_attempt};
+static bool recv_ready(const struct rn__operation *operation)
+{
+    const struct oneshot *channel = operation->object;
+    return channel->state != EMPTY || rn__is_taken(operation);
+}
+
+static const struct rn__operation_kind recv_kind = {
+    .verb = "oneshot recv", .attempt = recv_attempt, .ready = recv_ready};
 static const struct rn__operation_kind try_recv_kind = {.verb = "oneshot try_recv", .attempt = try_recv_attempt};
 
 static int recv_init(struct rn__operation *operation, rn_oneshot_rx *rx, void *out,
@@ -262,6 +290,14 @@ static int recv_init(struct rn__operation *operation, rn_oneshot_rx *rx, void *o
         .data = out,
     };
     return 0;
+}
+
+rn_case rn_oneshot_recv_case(rn_oneshot_rx *rx, void *out)
+{
+    rn_case made = {0};
+    if (rx == NULL)
+        return made;
+    return recv_init(rn__case_operation(&made), rx, out, &recv_kind) == 0 ? made : rn__case_refused();
 }
 
 int rn_oneshot_try_recv(rn_oneshot_rx *rx, void *out)

@@ -79,6 +79,52 @@ int rn_mpsc_reserve(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out)
     return rn_mpsc_reserve_until(tx, count, out, RN_FOREVER);
 }
 
+/* A case has one place more to remember. */
+struct reserve_case {
+    struct rn__transfer transfer;
+    rn_mpsc_permit *out;
+};
+RN__CASE_HOLDS(struct reserve_case);
+
+static bool reserve_ready(const struct rn__operation *operation)
+{
+    const struct rn__mpsc *channel = rn__mpsc_of(operation);
+    const struct rn__transfer *transfer = rn__container_of(operation, struct rn__transfer, operation);
+    return channel->closed || (channel->line.first == NULL && rn__mpsc_room(channel) >= transfer->left);
+}
+
+static int reserve_finish(struct rn__operation *operation, int rc)
+{
+    const struct reserve_case *reserve = rn__container_of(operation, struct reserve_case, transfer.operation);
+    if (rc == 0)
+        *reserve->out = (rn_mpsc_permit){.channel = rn__mpsc_of(operation), .left = reserve->transfer.left};
+    return rc;
+}
+
+static const struct rn__operation_kind reserve_case_kind = {
+    .verb = "mpsc reserve",
+    .attempt = reserve_attempt,
+    .leave = rn__mpsc_leave_line,
+    .ready = reserve_ready,
+    .stand = rn__mpsc_stand_in_line,
+    .finish = reserve_finish,
+};
+
+rn_case rn_mpsc_reserve_case(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out)
+{
+    rn_case made = {0};
+    struct reserve_case *reserve = rn__container_of(rn__case_operation(&made), struct reserve_case,
+                                                    transfer.operation);
+    if (tx == NULL)
+        return made;
+    if (reserve_init(&reserve->transfer, tx, count, out) != 0)
+        return rn__case_refused();
+    reserve->transfer.operation.kind = &reserve_case_kind;
+    reserve->transfer.tries = true; /* whether it waited is seen when it stands in the line */
+    reserve->out = out;
+    return made;
+}
+
 /* ---------------------------------------------------------------------------------------------------- using -- */
 
 /* So many places are not promised any more: free, or a message has just gone there. */

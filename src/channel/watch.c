@@ -97,7 +97,7 @@ static void set_up_sender(rn_watch_tx *tx, struct rn__watch *channel)
 static void set_up_receiver(rn_watch_rx *rx, struct rn__watch *channel, uint64_t seen)
 {
     rn__end_init(&rx->end, RN__WATCH_RX, channel->record.name);
-    rx->is_parked = false;
+    rx->busy = 0;
     rx->channel = channel;
     rx->seen = seen;
     rx->borrowed = NULL;

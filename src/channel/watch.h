@@ -21,7 +21,7 @@
 #include "channel/end.h"
 #include "channel/node.h"
 #include "channel/record.h"
-#include "wait/await.h"
+#include "wait/select.h"
 
 #include <runnel/watch.h>
 
@@ -32,7 +32,8 @@ struct rn_watch_tx {
 
 struct rn_watch_rx {
     struct rn__end end;
-    bool is_parked; /* a wait of this end goes on, or has not come back yet: no second one */
+    uint64_t busy; /* RN__HELD: a wait of this end goes on, or has not come back yet: no second one. Or the token of a
+                    * select that waits for it. 0: neither */
     struct rn__watch *channel;
     uint64_t seen; /* the version; <= the channel's */
     struct rn__node *borrowed;

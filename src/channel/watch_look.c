@@ -15,7 +15,7 @@ struct look {
     struct rn__copy copy; /* to NULL: nobody wants one */
     rn_watch_rx *rx;
     uint64_t seen_before; /* for the case that it cannot be copied */
-    bool is_parked;       /* it was: rx->is_parked is its to clear */
+    bool is_parked;       /* it was: rx->busy is its to clear */
     bool is_test;         /* wait_for: holds the value of every kind */
     bool has_tested;      /* at least one: what is seen need not be tested */
     bool is_late;         /* after the deadline nothing more is tested */
@@ -71,12 +71,21 @@ void rn__watch_serve_parked(struct rn__watch *channel, struct rn__wakes *wakes)
 {
     struct rn__waiter *waiter;
     while ((waiter = rn__waitq_claim(&channel->parked)) != NULL) {
-        take(rn__container_of(waiter, struct look, operation.waiter));
+        struct look *look = rn__container_of(waiter, struct look, operation.waiter);
+        take(look);
+        look->rx->busy = RN__HELD; /* until it has come back; a select's other cases do not end that */
         rn__wakes_add(wakes, waiter, 0);
     }
 }
 
 /* ----------------------------------------------------------------------------------------------------- waiting -- */
+
+/* For another one than this operation, or its own select. */
+static bool is_busy(const struct look *look)
+{
+    const uint64_t busy = look->rx->busy;
+    return busy != 0 && busy != look->operation.waiter.token;
+}
 
 static int attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
@@ -84,7 +93,7 @@ static int attempt(struct rn__operation *operation, struct rn__wakes *wakes)
     const struct rn__watch *channel = look->rx->channel;
     const bool tests_what_is_seen = look->is_test && !look->has_tested;
     (void)wakes;
-    if (look->rx->is_parked)
+    if (is_busy(look))
         return RN_EBUSY;
     if (tests_what_is_seen || look->rx->seen != channel->version) {
         if (look->is_late)
@@ -92,15 +101,23 @@ static int attempt(struct rn__operation *operation, struct rn__wakes *wakes)
         take(look);
         return 0;
     }
-    if (channel->tx_count == 0)
-        return RN_CLOSED;
-    look->rx->is_parked = look->is_parked = true;
-    return RN__PENDING;
+    return channel->tx_count == 0 ? RN_CLOSED : RN__PENDING;
 }
 
-static const struct rn__operation_kind recv_kind = {.verb = "watch recv", .attempt = attempt};
-static const struct rn__operation_kind changed_kind = {.verb = "watch changed", .attempt = attempt};
-static const struct rn__operation_kind wait_for_kind = {.verb = "watch wait_for", .attempt = attempt};
+static int attempt_or_park(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    struct look *look = rn__container_of(operation, struct look, operation);
+    const int rc = attempt(operation, wakes);
+    if (rc == RN__PENDING) {
+        look->is_parked = true;
+        look->rx->busy = RN__HELD;
+    }
+    return rc;
+}
+
+static const struct rn__operation_kind recv_kind = {.verb = "watch recv", .attempt = attempt_or_park};
+static const struct rn__operation_kind changed_kind = {.verb = "watch changed", .attempt = attempt_or_park};
+static const struct rn__operation_kind wait_for_kind = {.verb = "watch wait_for", .attempt = attempt_or_park};
 
 static void look_init(struct look *look, const struct rn__operation_kind *kind, rn_watch_rx *rx, void *out)
 {
@@ -117,28 +134,42 @@ static void look_init(struct look *look, const struct rn__operation_kind *kind, 
                           }};
 }
 
+static void come_back(struct look *look)
+{
+    if (!look->is_parked)
+        return;
+    rn__lock_acquire(look->operation.lock);
+    look->is_parked = false;
+    look->rx->busy = 0;
+    rn__lock_release(look->operation.lock);
+}
+
 /* 0: the look has the value, and must be finished. */
 static int wait_and_take(struct look *look, rn_deadline deadline)
 {
     const int rc = rn__await(&look->operation, deadline, RN__CANCELLABLE);
-    if (look->is_parked) {
-        rn__lock_acquire(look->operation.lock);
-        look->rx->is_parked = look->is_parked = false;
-        rn__lock_release(look->operation.lock);
-    }
+    come_back(look);
     return rc;
 }
 
-int rn_watch_recv_until(rn_watch_rx *rx, void *out, rn_deadline deadline)
+static int recv_init(struct look *look, const struct rn__operation_kind *kind, rn_watch_rx *rx, void *out)
 {
-    struct look look;
     if (rx == NULL || out == NULL)
         return RN_EINVAL;
     rn__end_check(&rx->end, RN__WATCH_RX);
     if (!rn__element_can_clone(&rx->channel->element))
         return RN_EINVAL;
-    look_init(&look, &recv_kind, rx, out);
-    const int rc = wait_and_take(&look, deadline);
+    look_init(look, kind, rx, out);
+    return 0;
+}
+
+int rn_watch_recv_until(rn_watch_rx *rx, void *out, rn_deadline deadline)
+{
+    struct look look;
+    int rc = recv_init(&look, &recv_kind, rx, out);
+    if (rc != 0)
+        return rc;
+    rc = wait_and_take(&look, deadline);
     return rc == 0 ? finish(&look) : rc;
 }
 
@@ -196,6 +227,81 @@ int rn_watch_wait_for_until(rn_watch_rx *rx, bool (*test)(const void *value, voi
 int rn_watch_wait_for(rn_watch_rx *rx, bool (*test)(const void *value, void *ctx), void *ctx, void *out)
 {
     return rn_watch_wait_for_until(rx, test, ctx, out, RN_FOREVER);
+}
+
+/* --------------------------------------------------------------------------------------------- waiting as a case -- */
+
+RN__CASE_HOLDS(struct look);
+
+static bool case_ready(const struct rn__operation *operation)
+{
+    const struct look *look = rn__container_of(operation, struct look, operation);
+    const struct rn__watch *channel = look->rx->channel;
+    return is_busy(look) || look->rx->seen != channel->version || channel->tx_count == 0;
+}
+
+static void case_stand(struct rn__operation *operation)
+{
+    struct look *look = rn__container_of(operation, struct look, operation);
+    look->is_parked = true;
+    look->rx->busy = operation->waiter.token;
+}
+
+/* It did not happen. Another case of the same select may have, and hold the end: then that one lets go. */
+static void case_leave(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    struct look *look = rn__container_of(operation, struct look, operation);
+    (void)wakes;
+    look->is_parked = false;
+    if (look->rx->busy == operation->waiter.token)
+        look->rx->busy = 0;
+}
+
+static int case_finish(struct rn__operation *operation, int rc)
+{
+    struct look *look = rn__container_of(operation, struct look, operation);
+    come_back(look);
+    if (rc == 0)
+        rc = finish(look);
+    look->copy.original = NULL;
+    return rc;
+}
+
+static const struct rn__operation_kind recv_case_kind = {
+    .verb = "watch recv",
+    .attempt = attempt,
+    .leave = case_leave,
+    .ready = case_ready,
+    .stand = case_stand,
+    .finish = case_finish,
+};
+
+static const struct rn__operation_kind changed_case_kind = {
+    .verb = "watch changed",
+    .attempt = attempt,
+    .leave = case_leave,
+    .ready = case_ready,
+    .stand = case_stand,
+    .finish = case_finish,
+};
+
+rn_case rn_watch_recv_case(rn_watch_rx *rx, void *out)
+{
+    rn_case made = {0};
+    struct look *look = rn__container_of(rn__case_operation(&made), struct look, operation);
+    if (rx == NULL)
+        return made;
+    return recv_init(look, &recv_case_kind, rx, out) == 0 ? made : rn__case_refused();
+}
+
+rn_case rn_watch_changed_case(rn_watch_rx *rx)
+{
+    rn_case made = {0};
+    if (rx == NULL)
+        return made;
+    rn__end_check(&rx->end, RN__WATCH_RX);
+    look_init(rn__container_of(rn__case_operation(&made), struct look, operation), &changed_case_kind, rx, NULL);
+    return made;
 }
 
 /* --------------------------------------------------------------------------------------------- without waiting -- */

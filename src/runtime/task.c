@@ -283,7 +283,8 @@ static int refusal(uint64_t life)
     return (life & RN__LIFE_HANDLE) != 0 ? RN_EBUSY : RN_EINVAL;
 }
 
-int rn_join_until(rn_task handle, int *result, rn_deadline deadline)
+/* Whoever calls this ends it; nobody else can join the task meanwhile. */
+static int join_begin(struct rn__operation *join, rn_task handle)
 {
     uint64_t life;
     if (handle.id != 0 && handle.id == rn_task_self_id())
@@ -291,21 +292,94 @@ int rn_join_until(rn_task handle, int *result, rn_deadline deadline)
     struct rn__task *task = pin(handle, RN__LIFE_HANDLE, RN__LIFE_JOINING, RN__LIFE_JOINING, &life);
     if (task == NULL)
         return refusal(life);
-    struct rn__operation join = {.kind = &join_kind,
-                                 .lock = &task->lock,
-                                 .queue = &task->joiners,
-                                 .object = task,
-                                 .name = task->site->function}; /* static: a dump may read it after the task */
-    const int rc = rn__await(&join, deadline, RN__CANCELLABLE);
+    join->lock = &task->lock;
+    join->queue = &task->joiners;
+    join->object = task;
+    join->name = task->site->function; /* static: a dump may read it after the task */
+    return 0;
+}
+
+static void join_end(const struct rn__operation *join, int rc, int *result)
+{
+    struct rn__task *task = join->object;
     if (rc == 0 && result != NULL)
         *result = task->result;
     change_life(task, RN__LIFE_PIN | RN__LIFE_JOINING | (rc == 0 ? RN__LIFE_HANDLE : 0), 0);
+}
+
+int rn_join_until(rn_task handle, int *result, rn_deadline deadline)
+{
+    struct rn__operation join = {.kind = &join_kind};
+    int rc = join_begin(&join, handle);
+    if (rc != 0)
+        return rc;
+    rc = rn__await(&join, deadline, RN__CANCELLABLE);
+    join_end(&join, rc, result);
     return rc;
 }
 
 int rn_join(rn_task handle, int *result)
 {
     return rn_join_until(handle, result, RN_FOREVER);
+}
+
+struct join_case {
+    struct rn__operation operation;
+    struct rn__alone alone; /* of one that cannot be joined: this code says why */
+    int refusal;
+    rn_task handle;
+    int *result;
+};
+RN__CASE_HOLDS(struct join_case);
+
+static struct join_case *join_case_of(const struct rn__operation *operation)
+{
+    return rn__container_of(operation, struct join_case, operation);
+}
+
+static void join_case_begin(struct rn__operation *operation)
+{
+    struct join_case *join = join_case_of(operation);
+    join->refusal = join_begin(operation, join->handle);
+    if (join->refusal != 0)
+        rn__alone_begin(&join->alone, operation);
+}
+
+static int join_case_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    const int refusal = join_case_of(operation)->refusal;
+    return refusal != 0 ? refusal : join_attempt(operation, wakes);
+}
+
+static bool join_case_ready(const struct rn__operation *operation)
+{
+    return rn__task_state(operation->object) == RN__TASK_DONE;
+}
+
+static int join_case_finish(struct rn__operation *operation, int rc)
+{
+    const struct join_case *join = join_case_of(operation);
+    if (join->refusal == 0)
+        join_end(operation, rc, join->result);
+    return rc;
+}
+
+static const struct rn__operation_kind join_case_kind = {
+    .verb = "join",
+    .begin = join_case_begin,
+    .attempt = join_case_attempt,
+    .ready = join_case_ready,
+    .finish = join_case_finish,
+};
+
+rn_case rn_join_case(rn_task handle, int *result)
+{
+    rn_case made = {0};
+    struct join_case *join = join_case_of(rn__case_operation(&made));
+    join->operation.kind = handle.id == 0 ? NULL : &join_case_kind;
+    join->handle = handle;
+    join->result = result;
+    return made;
 }
 
 void rn_task_drop(rn_task handle)

@@ -17,7 +17,7 @@
 #include "fiber/switch.h"
 #include "platform/lock.h"
 #include "runtime/timers.h"
-#include "wait/await.h"
+#include "wait/select.h"
 
 #include <runnel/task.h>
 

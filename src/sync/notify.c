@@ -20,7 +20,7 @@
  */
 #include <runnel/notify.h>
 
-#include "wait/await.h"
+#include "wait/select.h"
 
 enum ticket_state { IN_LINE, BY_ONE, BY_LAST, BY_ALL };
 
@@ -145,20 +145,40 @@ static int attempt_wait(struct rn__operation *operation, struct rn__wakes *wakes
     return take_permit(operation->object) ? 0 : RN__PENDING;
 }
 
-static const struct rn__operation_kind kind_wait = {.verb = "notify wait", .attempt = attempt_wait};
-
-int rn_notify_wait_until(rn_notify *public_notify, rn_deadline deadline)
+static bool wait_ready(const struct rn__operation *operation)
 {
-    struct notify *notify = inside(public_notify);
-    if (notify == NULL)
-        return RN_EINVAL;
-    struct rn__operation operation = {
+    const struct notify *notify = operation->object;
+    return notify->permit != 0;
+}
+
+static const struct rn__operation_kind kind_wait = {
+    .verb = "notify wait", .attempt = attempt_wait, .ready = wait_ready};
+
+static void wait_init(struct rn__operation *operation, struct notify *notify)
+{
+    *operation = (struct rn__operation){
         .kind = &kind_wait,
         .lock = &notify->lock,
         .queue = &notify->line,
         .object = notify,
         .name = notify->name,
     };
+}
+
+rn_case rn_notify_wait_case(rn_notify *notify)
+{
+    rn_case made = {0};
+    if (notify != NULL)
+        wait_init(rn__case_operation(&made), inside(notify));
+    return made;
+}
+
+int rn_notify_wait_until(rn_notify *notify, rn_deadline deadline)
+{
+    struct rn__operation operation;
+    if (notify == NULL)
+        return RN_EINVAL;
+    wait_init(&operation, inside(notify));
     return rn__await(&operation, deadline, RN__CANCELLABLE);
 }
 

@@ -45,7 +45,8 @@ int rn__attempt(struct rn__operation *operation, int pending)
     return rc == RN__PENDING ? pending : rc;
 }
 
-static void describe(struct rn__party *self, const char *verb, const char *name, const void *object, int64_t deadline)
+void rn__await_describe(struct rn__party *self, const char *verb, const char *name, const void *object,
+                        int64_t deadline)
 {
     rn__store_relaxed(&self->wait_name, name);         /* rlx: hints for the dump, each a word of its own */
     rn__store_relaxed(&self->wait_object, object);     /* rlx: as above */
@@ -53,8 +54,7 @@ static void describe(struct rn__party *self, const char *verb, const char *name,
     rn__store_relaxed(&self->wait_verb, verb);         /* rlx: as above */
 }
 
-/* Armed, and standing in every queue: until somebody fires. Gives which case it was. */
-static uint32_t park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling)
+uint32_t rn__await_park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling)
 {
     uint32_t which = RN__BY_CANCEL;
     if (cancelling == RN__UNCANCELLABLE || !rn__party_is_cancelled(self) || !rn__party_disarm(self)) {
@@ -66,7 +66,7 @@ static uint32_t park(struct rn__party *self, int64_t deadline, enum rn__cancelli
 }
 
 /* An uncancellable wait is one that the canceller cannot see. */
-static uint64_t arm(struct rn__party *self, enum rn__cancelling cancelling)
+uint64_t rn__await_arm(struct rn__party *self, enum rn__cancelling cancelling)
 {
     const uint32_t hidden = cancelling == RN__UNCANCELLABLE;
     self->shield += hidden;
@@ -92,13 +92,13 @@ static int enlist_and_park(struct rn__operation *operation, struct rn__party *se
                            enum rn__cancelling cancelling, struct rn__wakes *wakes)
 {
     const int64_t until = rn__deadline_ns(deadline);
-    operation->waiter.token = arm(self, cancelling);
+    operation->waiter.token = rn__await_arm(self, cancelling);
     operation->waiter.which = 0;
     rn__waitq_push(operation->queue, &operation->waiter);
-    describe(self, operation->kind->verb, operation->name, operation->object, until);
+    rn__await_describe(self, operation->kind->verb, operation->name, operation->object, until);
     rn__lock_release(operation->lock);
     rn__wakes_run(wakes);
-    const uint32_t which = park(self, until, cancelling);
+    const uint32_t which = rn__await_park(self, until, cancelling);
     if (which == 0)
         return operation->waiter.result;
     rn__operation_leave(operation);
@@ -160,7 +160,7 @@ int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling)
     }
     if (!may_park(self))
         return RN_EDEADLK;
-    arm(self, cancelling);
-    describe(self, "sleep", NULL, NULL, rn__deadline_ns(deadline));
-    return park(self, rn__deadline_ns(deadline), cancelling) == RN__BY_CANCEL ? RN_ECANCELED : RN_ETIMEDOUT;
+    rn__await_arm(self, cancelling);
+    rn__await_describe(self, "sleep", NULL, NULL, rn__deadline_ns(deadline));
+    return rn__await_park(self, rn__deadline_ns(deadline), cancelling) == RN__BY_CANCEL ? RN_ECANCELED : RN_ETIMEDOUT;
 }

@@ -37,6 +37,18 @@ struct rn__operation_kind {
     /* Under the object's lock, after a timer, a canceller or a withdrawal has taken it out of the queue: whoever
      * stood behind it may be able to go on now. NULL where that cannot be. */
     void (*leave)(struct rn__operation *operation, struct rn__wakes *wakes);
+
+    /* For kinds that are cases of a select (select.h); the calls that wait for one do the same on their way. NULL where
+     * there is nothing to do, but for ready. The operation's token is 0, or the select's once it stands in queues. */
+    /* Outside every lock, in the caller, before the first attempt. */
+    void (*begin)(struct rn__operation *operation);
+    /* Under the object's lock, without any effect: would attempt() not be pending? */
+    bool (*ready)(const struct rn__operation *operation);
+    /* Under the object's lock: it stands in the queue now. */
+    void (*stand)(struct rn__operation *operation);
+    /* Outside every lock, in the caller, after it is out of the queue: it has happened with this code, and gives what
+     * the code is in the end; or RN__PENDING, it has not. Leaves the operation as it was made. */
+    int (*finish)(struct rn__operation *operation, int rc);
 };
 
 struct rn__operation {
@@ -74,6 +86,14 @@ void rn__operation_leave(struct rn__operation *operation);
 
 /* Waits for the deadline alone: RN_ETIMEDOUT, RN_ECANCELED, RN_EDEADLK. */
 int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling);
+
+/* The steps of a wait, for those who stand in several queues at once. Each as rn__await() uses it. */
+
+uint64_t rn__await_arm(struct rn__party *self, enum rn__cancelling cancelling);
+void rn__await_describe(struct rn__party *self, const char *verb, const char *name, const void *object,
+                        int64_t deadline);
+/* Armed, and standing in every queue: until somebody fires. Gives which case it was. */
+uint32_t rn__await_park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling);
 
 /* What every operation pays that completed without parking: after RN__BUDGET of them others get a turn. */
 void rn__budget_spend(struct rn__party *self);

@@ -14,6 +14,7 @@
 #include "wait/callback.c"
 #include "wait/cancel.c"
 #include "wait/party.c"
+#include "wait/select.c"
 #include "wait/thread.c"
 #include "wait/waiter.c"
 
@@ -112,6 +113,12 @@ bool rn__platform_thread_exit_value(void *value)
 int64_t rn__now(void)
 {
     return 1;
+}
+
+/* Where a select begins to look. */
+uint32_t rn__choose(uint32_t n)
+{
+    return explore_choose(n);
 }
 
 rn_deadline rn_in_ms(int64_t ms)

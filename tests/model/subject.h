@@ -48,6 +48,9 @@
 #define rn__operation_leave model__operation_leave
 #define rn__await_deadline model__await_deadline
 #define rn__budget_spend model__budget_spend
+#define rn__await_arm model__await_arm
+#define rn__await_describe model__await_describe
+#define rn__await_park model__await_park
 #define rn__callback_init model__callback_init
 #define rn__callback_fini model__callback_fini
 #define rn__callback_await model__callback_await
@@ -61,10 +64,19 @@
 #define rn__thread_schedule model__thread_schedule
 #define rn__party_of_caller model__party_of_caller
 #define rn__party_forget_caller model__party_forget_caller
+/* wait/select.c */
+#define rn__select model__select
+#define rn__case_refused model__case_refused
+#define rn_select model__rn_select
+#define rn_select_until model__rn_select_until
+#define rn_select_in_order model__rn_select_in_order
+#define rn_try_select model__rn_try_select
+#define rn_deadline_case model__deadline_case
 /* platform/lock.c */
 #define rn__lock_acquire_slow model__lock_acquire_slow
 /* what subject.c puts in the place of the rest */
 #define rn__now model__now
+#define rn__choose model__choose
 #define rn_in_ms model__in_ms
 #define rn__die model__die
 #define rn__platform_map model__platform_map
@@ -76,6 +88,7 @@
 #include "model/explore.h"
 #include "wait/await.h"
 #include "wait/callback.h"
+#include "wait/select.h"
 #include "wait/thread.h"
 
 #include <runnel/cancel.h>
