@@ -265,6 +265,91 @@ static void watch_get(struct round *round)
         give_up("a wrong value");
 }
 
+/* -- select --------------------------------------------------------------------------------------------------- */
+
+enum { CASES_MAX = 256 };
+
+/* The last one is always ready, if one is. */
+static void select_ready(struct round *round, int count)
+{
+    static rn_notify never[CASES_MAX];
+    rn_case cases[CASES_MAX];
+    for (int i = 0; i < count - 1; i++)
+        cases[i] = rn_notify_wait_case(&never[i]);
+    cases[count - 1] = rn_deadline_case(rn_at_ns(1));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++)
+        if (rn_select(cases, (size_t)count) != count - 1)
+            give_up("the wrong case happened");
+    round->value[0] = ns_each(round, start);
+}
+
+static void select_2(struct round *round)
+{
+    select_ready(round, 2);
+}
+
+static void select_16(struct round *round)
+{
+    select_ready(round, 16);
+}
+
+static void select_256(struct round *round)
+{
+    select_ready(round, CASES_MAX);
+}
+
+/* Two tasks that wake each other: one waits with a select for all of them, the other for its bell alone. */
+struct bells {
+    rn_notify there, back;
+    long count;
+};
+
+static int ring_back(void *arg)
+{
+    struct bells *bells = arg;
+    for (long i = 0; i < bells->count; i++) {
+        RN_MUST(rn_notify_wait(&bells->there));
+        rn_notify_one(&bells->back);
+    }
+    return 0;
+}
+
+static void select_parked(struct round *round, int count)
+{
+    static rn_notify never[CASES_MAX];
+    struct bells bells = {.count = round->operations};
+    rn_case cases[CASES_MAX];
+    rn_task task;
+    for (int i = 0; i < count - 1; i++)
+        cases[i] = rn_notify_wait_case(&never[i]);
+    cases[count - 1] = rn_notify_wait_case(&bells.back);
+    RN_MUST(rn_spawn_with(&task, ring_back, &bells, &near));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        rn_notify_one(&bells.there);
+        if (rn_select(cases, (size_t)count) != count - 1)
+            give_up("the wrong case happened");
+    }
+    round->value[0] = ns_each(round, start);
+    RN_MUST(rn_join(task, NULL));
+}
+
+static void select_2_parked(struct round *round)
+{
+    select_parked(round, 2);
+}
+
+static void select_16_parked(struct round *round)
+{
+    select_parked(round, 16);
+}
+
+static void select_256_parked(struct round *round)
+{
+    select_parked(round, CASES_MAX);
+}
+
 static const struct figure_line deliveries[] = {{"", "ns"}, {"missed", "%"}, {NULL, NULL}};
 
 const struct figure channel_figures[] = {
@@ -281,5 +366,12 @@ const struct figure channel_figures[] = {
      deliveries},
     {"watch_set", "ns", watch_set, 2000000, 0, "a new value, one receiver that does not wait", 0},
     {"watch_get", "ns", watch_get, 2000000, 0, "a copy of the value", 0},
+    {"select_2", "ns", select_2, 1000000, 0, "one of 2 cases, which is ready", 0},
+    {"select_16", "ns", select_16, 500000, 0, "the same of 16", 0},
+    {"select_256", "ns", select_256, 20000, 0, "the same of 256", 0},
+    {"select_2_parked", "ns", select_2_parked, 200000, 0, "a select of 2 cases that waits: wake another, be woken",
+     0},
+    {"select_16_parked", "ns", select_16_parked, 50000, 0, "the same of 16", 0},
+    {"select_256_parked", "ns", select_256_parked, 5000, 0, "the same of 256", 0},
     {0},
 };

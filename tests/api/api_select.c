@@ -347,6 +347,63 @@ EVERYWHERE(select_of_256_finds_the_one_that_is_ready)
     free(cases);
 }
 
+EVERYWHERE(select_sends_either_of_two_values)
+{
+    enum { MESSAGES = 400 };
+    struct channel channel = channel_of_ints(MESSAGES);
+    const int zero = 0, one = 1;
+    int sum = 0;
+    rn_case cases[] = {rn_mpsc_send_case(channel.tx, &zero), rn_mpsc_send_case(channel.tx, &one)};
+    for (int i = 0; i < MESSAGES; i++)
+        CHECK(rn_select(cases, 2) >= 0);
+    for (int i = 0; i < MESSAGES; i++)
+        sum += recv_int(channel.rx);
+    CHECK(sum > MESSAGES / 10 && sum < MESSAGES * 9 / 10);
+    drop_both(channel);
+}
+
+/* Channels that are closed are taken out; with the last one there is nothing left that could happen. */
+EVERYWHERE(select_drains_two_channels_until_both_are_closed)
+{
+    struct channel one = channel_of_ints(4), other = channel_of_ints(4);
+    int which, sum = 0, value = 0;
+    for (int i = 1; i <= 4; i++) {
+        CHECK_RC(send_int(one.tx, i), 0);
+        CHECK_RC(send_int(other.tx, 10 * i), 0);
+    }
+    rn_mpsc_tx_drop(one.tx);
+    rn_mpsc_tx_drop(other.tx);
+    rn_case cases[] = {rn_mpsc_recv_case(one.rx, &value), rn_mpsc_recv_case(other.rx, &value)};
+    while ((which = rn_select(cases, 2)) >= 0) {
+        if (cases[which].rc == 0)
+            sum += value;
+        else
+            cases[which] = RN_NEVER;
+    }
+    CHECK_RC(which, RN_EDEADLK);
+    CHECK_EQ(sum, 110);
+    rn_mpsc_rx_drop(one.rx);
+    rn_mpsc_rx_drop(other.rx);
+}
+
+static int set_flag(void *flag)
+{
+    set(flag);
+    return 0;
+}
+
+/* On one worker nobody else would run if it never let go. */
+ROOT(select_that_never_waits_lets_others_run)
+{
+    uint32_t flag = 0;
+    rn_case always = rn_deadline_case(rn_at_ns(1));
+    rn_task task;
+    RN_MUST(rn_spawn(&task, set_flag, &flag));
+    while (!is_set(&flag))
+        CHECK_EQ(rn_select(&always, 1), 0);
+    RN_MUST(rn_join(task, NULL));
+}
+
 /* -- where it may be called ---------------------------------------------------------------------------------------- */
 
 static int select_cancelled(void *arg)

@@ -83,7 +83,8 @@ static void schedule(struct rn__party *party)
     chooser->ready = 1;
 }
 
-static const struct rn__party_kind kind = {.name = "chooser", .cancellable = true, .park = park, .schedule = schedule};
+static const struct rn__party_kind kind = {
+    .name = "chooser", .cancellable = true, .park = park, .schedule = schedule};
 
 /* -- a door ------------------------------------------------------------------------------------------------------- */
 
@@ -415,9 +416,9 @@ TEST_TIMEOUT(wait_of_two_selects_that_meet_in_both_directions, 120)
                  (struct exploration){.threads = {CHOOSER(0), CHOOSER(1)}, .bounded = true, .preemptions = 5});
     SEES(0, FIRST | SECOND | AT_ONCE | AFTER_PARK);
     SEES(1, FIRST | SECOND | AT_ONCE | AFTER_PARK);
-    explore_hall("two selects, two doors, begin anywhere", both_directions,
-                 (struct exploration){
-                     .threads = {RANDOM_CHOOSER(0), RANDOM_CHOOSER(1)}, .bounded = true, .preemptions = 4});
+    explore_hall(
+        "two selects, two doors, begin anywhere", both_directions,
+        (struct exploration){.threads = {RANDOM_CHOOSER(0), RANDOM_CHOOSER(1)}, .bounded = true, .preemptions = 4});
 }
 
 TEST_TIMEOUT(wait_of_two_selects_that_meet_and_are_cancelled, 120)

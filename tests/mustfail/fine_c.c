@@ -109,6 +109,12 @@ static int channels(void)
     RN_TRY(texts_recv_many(reader, &item, 1, &moved));
     RN_TRY(texts_tx_closed(text));
 
+    enum mode now;
+    rn_case cases[] = {
+        texts_send_case(text, &item), texts_recv_case(reader, &item), news_recv_case(listener, &item, NULL),
+        config_changed_case(user),    mode_recv_case(NULL, &now),     RN_NEVER};
+    RN_TRY(rn_try_select(cases, RN_COUNT(cases)));
+
     RN_AUTO(rn_mpsc_tx) untyped = NULL;
     RN_AUTO(rn_mpsc_rx) untyped_reader = NULL;
     return rn_mpsc_channel(&untyped, &untyped_reader, 4, RN_ELEM(struct point));
