@@ -3,8 +3,8 @@
  *
  * A case is an operation that has not begun: a receive, a send, the end of a task. Put some into an array and select
  * makes one of them happen, whichever can happen first, and says which. Each page has the cases of its own calls: the
- * name is that of the call, with _case behind it, and the arguments are the same. A send case takes the address of its
- * message.
+ * name is that of the call, with _case behind it, and the arguments are the same. A send case takes the address of
+ * its message.
  *
  * Use:
  *     enum { JOB, OUT, STOP, N };
@@ -42,7 +42,7 @@
 RN__BEGIN_DECLS
 
 /* rc is what the call that the case is named after would have returned: written for the case that happened, and for
- * no other. The rest is private. What its arguments point to must stay until the select that it is in has returned. */
+ * no other. The rest is private. What its arguments point to must stay until the select has returned. */
 typedef struct rn_case {
     int rc;
     uint32_t reserved;
@@ -68,6 +68,9 @@ RN__STATIC_ASSERT(sizeof(rn_case) == 192, "part of the ABI");
  * rn_select_in_order the first in the array. If none can the caller waits for all of them, and gets the one that a
  * peer served first.
  *
+ * They are looked at one after the other, so a try_ while others send and receive is no picture of one moment: it may
+ * say RN_EAGAIN though at each moment one of them could have happened. Waiting misses none.
+ *
  * Whatever the code, a case that did not happen has had no effect: nothing was received or sent, no permit is held.
  * What it may have kept from others while it waited was passed on.
  *
@@ -77,8 +80,8 @@ RN__STATIC_ASSERT(sizeof(rn_case) == 192, "part of the ABI");
  * Order:    as the one call that happened
  * Memory:   none, but for a send to an unbounded channel, which may be the case that happened with rc RN_ENOMEM
  * Returns:  the index of the case that happened | RN_ETIMEDOUT (_until, in_order) | RN_EAGAIN (try_) none can happen
- *           now | RN_ECANCELED | RN_EDEADLK no case can ever happen, and there is no deadline | RN_EINVAL no array, or
- *           more than RN_SELECT_MAX
+ *           now | RN_ECANCELED | RN_EDEADLK no case can ever happen, and there is no deadline | RN_EINVAL no array,
+ *           or more than RN_SELECT_MAX
  */
 RN_MUST_USE RN_API int rn_select(rn_case *cases, size_t count);
 RN_MUST_USE RN_API int rn_select_until(rn_case *cases, size_t count, rn_deadline deadline);

@@ -340,9 +340,9 @@ int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed)
     return rc != 0 ? rc : finish(&receive, rn__attempt(&receive.operation, RN_EMPTY));
 }
 
-/* ------------------------------------------------------------------------------------------- receiving as a case -- */
+/* ------------------------------------------------------------------------------------------- receiving as a case  */
 
-RN__CASE_HOLDS(struct receive);
+RN__FITS_A_CASE(struct receive);
 
 static bool case_ready(const struct rn__operation *operation)
 {

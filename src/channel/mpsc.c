@@ -210,7 +210,7 @@ void rn__mpsc_stand_in_line(struct rn__operation *operation)
     rn__mpsc_of(operation)->record.waited++;
 }
 
-RN__CASE_HOLDS(struct rn__transfer);
+RN__FITS_A_CASE(struct rn__transfer);
 
 /* A case may be used again: back to the one message that it was made for. */
 static void rewind_case(struct rn__transfer *transfer)

@@ -84,7 +84,7 @@ struct reserve_case {
     struct rn__transfer transfer;
     rn_mpsc_permit *out;
 };
-RN__CASE_HOLDS(struct reserve_case);
+RN__FITS_A_CASE(struct reserve_case);
 
 static bool reserve_ready(const struct rn__operation *operation)
 {

@@ -229,9 +229,9 @@ int rn_watch_wait_for(rn_watch_rx *rx, bool (*test)(const void *value, void *ctx
     return rn_watch_wait_for_until(rx, test, ctx, out, RN_FOREVER);
 }
 
-/* --------------------------------------------------------------------------------------------- waiting as a case -- */
+/* --------------------------------------------------------------------------------------------- waiting as a case  */
 
-RN__CASE_HOLDS(struct look);
+RN__FITS_A_CASE(struct look);
 
 static bool case_ready(const struct rn__operation *operation)
 {

@@ -330,7 +330,7 @@ struct join_case {
     rn_task handle;
     int *result;
 };
-RN__CASE_HOLDS(struct join_case);
+RN__FITS_A_CASE(struct join_case);
 
 static struct join_case *join_case_of(const struct rn__operation *operation)
 {

@@ -38,9 +38,10 @@ struct rn__operation_kind {
      * stood behind it may be able to go on now. NULL where that cannot be. */
     void (*leave)(struct rn__operation *operation, struct rn__wakes *wakes);
 
-    /* For kinds that are cases of a select (select.h); the calls that wait for one do the same on their way. NULL where
-     * there is nothing to do, but for ready. The operation's token is 0, or the select's once it stands in queues. */
-    /* Outside every lock, in the caller, before the first attempt. */
+    /* For kinds that are cases of a select (select.h); the calls that wait for one do the same on their way. NULL
+     * where there is nothing to do, but for ready. The token is 0 until the select is armed.
+     *
+     * Outside every lock, in the caller, before the first attempt. */
     void (*begin)(struct rn__operation *operation);
     /* Under the object's lock, without any effect: would attempt() not be pending? */
     bool (*ready)(const struct rn__operation *operation);

@@ -13,7 +13,7 @@ struct timeout {
     struct rn__alone alone;
     rn_deadline at;
 };
-RN__CASE_HOLDS(struct timeout);
+RN__FITS_A_CASE(struct timeout);
 
 static struct timeout *timeout_of(const struct rn__operation *operation)
 {

@@ -33,7 +33,7 @@
  * needs besides. The public struct has it as characters, which may alias everything. */
 _Static_assert(offsetof(rn_case, inside) % _Alignof(struct rn__operation) == 0, "an operation can lie there");
 
-#define RN__CASE_HOLDS(type) _Static_assert(sizeof(type) <= sizeof(((rn_case *)NULL)->inside), "a case has the room")
+#define RN__FITS_A_CASE(type) _Static_assert(sizeof(type) <= sizeof(((rn_case *)NULL)->inside), "a case has the room")
 
 static inline struct rn__operation *rn__case_operation(rn_case *one)
 {

@@ -280,7 +280,7 @@ ROOT(select_join_case_that_does_not_happen_leaves_the_handle)
     CHECK_EQ(result, 0);
 }
 
-/* -- the choice ---------------------------------------------------------------------------------------------------- */
+/* -- the choice -------------------------------------------------------------------------------------------------- */
 
 EVERYWHERE(select_in_order_takes_the_first_that_is_ready)
 {
@@ -404,7 +404,7 @@ ROOT(select_that_never_waits_lets_others_run)
     RN_MUST(rn_join(task, NULL));
 }
 
-/* -- where it may be called ---------------------------------------------------------------------------------------- */
+/* -- where it may be called -------------------------------------------------------------------------------------- */
 
 static int select_cancelled(void *arg)
 {

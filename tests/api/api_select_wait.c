@@ -23,7 +23,7 @@ static void check_selected(struct actor *actor, const struct selector *selector,
     CHECK_RC(selector->cases[which].rc, rc);
 }
 
-/* -- every kind, after a wait -------------------------------------------------------------------------------------- */
+/* -- every kind, after a wait ------------------------------------------------------------------------------------ */
 
 EVERYWHERE(select_that_waits_is_served_by_mpsc)
 {
@@ -191,7 +191,7 @@ ROOT(select_that_waits_is_served_by_notify_and_by_the_end_of_a_task)
     CHECK_EQ(result, 0);
 }
 
-/* -- messages that own something ------------------------------------------------------------------------------------ */
+/* -- messages that own something --------------------------------------------------------------------------------- */
 
 EVERYWHERE(select_clones_what_it_receives_from_broadcast_and_watch)
 {
@@ -265,7 +265,7 @@ EVERYWHERE(select_whose_clone_fails_has_consumed_nothing)
     CHECK_EQ(owners.live, 0);
 }
 
-/* -- those that did not happen --------------------------------------------------------------------------------------- */
+/* -- those that did not happen ----------------------------------------------------------------------------------- */
 
 /* What the losers could have had is still there, for them or for others. */
 EVERYWHERE(select_that_was_served_leaves_all_other_lines)
@@ -349,7 +349,7 @@ EVERYWHERE(select_that_timed_out_has_no_effect)
     drop_both(empty);
 }
 
-/* -- one object in several cases, two callers on one end --------------------------------------------------------------- */
+/* -- one object in several cases, two callers on one end --------------------------------------------------------- */
 
 EVERYWHERE(select_takes_one_channel_in_several_cases)
 {
@@ -430,7 +430,7 @@ EVERYWHERE(select_on_an_end_in_use_says_busy)
     drop_both(channel);
 }
 
-/* -- two that meet ------------------------------------------------------------------------------------------------- */
+/* -- two that meet ----------------------------------------------------------------------------------------------- */
 
 /* Each sends on one channel and receives on the other, by select alone; each does what it still has to do. */
 struct partner {
@@ -473,7 +473,7 @@ EVERYWHERE(select_meets_select_in_both_directions)
     drop_both(back);
 }
 
-/* -- many ------------------------------------------------------------------------------------------------------------ */
+/* -- many -------------------------------------------------------------------------------------------------------- */
 
 EVERYWHERE(select_waits_for_256)
 {
@@ -493,7 +493,7 @@ EVERYWHERE(select_waits_for_256)
     free(notify);
 }
 
-/* -- the end of a wait ------------------------------------------------------------------------------------------------ */
+/* -- the end of a wait ------------------------------------------------------------------------------------------- */
 
 ROOT(select_that_waits_is_cancelled)
 {

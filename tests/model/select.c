@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* select.c - selects in every order of steps, on two boxes without room: a value goes from hand to hand or not at all,
- * so a taker has to meet a giver who waits, and two selects each other (the protocol: wait/select.h).
+/* select.c - selects in every order of steps, at two doors without room: a value goes from hand to hand or not at
+ * all, so a taker has to meet a giver who waits, and two selects each other (the protocol: wait/select.h).
  *
  * After each execution: every value was taken once or is still with its giver, nobody stands in a queue, nobody's
  * code contradicts what happened. Two that meet may both have won themselves first, and then start again; a schedule
@@ -45,7 +45,7 @@ static struct {
     uint32_t seen[PARTIES];
 } hall;
 
-/* -- parties ------------------------------------------------------------------------------------------------------ */
+/* -- parties ----------------------------------------------------------------------------------------------------- */
 
 struct slot {
     struct rn__party party;
@@ -86,7 +86,7 @@ static void schedule(struct rn__party *party)
 static const struct rn__party_kind kind = {
     .name = "chooser", .cancellable = true, .park = park, .schedule = schedule};
 
-/* -- a door ------------------------------------------------------------------------------------------------------- */
+/* -- a door ------------------------------------------------------------------------------------------------------ */
 
 static int *value_of(const struct rn__operation *operation)
 {
@@ -158,7 +158,7 @@ static void add_case(struct chooser *chooser, int box, int value)
     };
 }
 
-/* -- threads ------------------------------------------------------------------------------------------------------ */
+/* -- threads ----------------------------------------------------------------------------------------------------- */
 
 static void note(struct chooser *self, int which, uint64_t epoch_before)
 {
@@ -228,7 +228,7 @@ static void close_door(void *arg)
     rn__wakes_run(&wakes);
 }
 
-/* -- begin and end ------------------------------------------------------------------------------------------------ */
+/* -- begin and end ----------------------------------------------------------------------------------------------- */
 
 static void (*furnish)(void);
 
@@ -312,7 +312,7 @@ static void explore_hall(const char *name, void (*its_furniture)(void), struct e
 #define RANDOM_CHOOSER(n) EXPLORE_THREAD(#n, choose_at_random, &hall.choosers[n])
 #define SEES(n, outcomes) CHECK_EQ(hall.seen[n], outcomes)
 
-/* -- one select, and those who may end its wait ------------------------------------------------------------------- */
+/* -- one select, and those who may end its wait ------------------------------------------------------------------ */
 
 /* 0 takes at both doors; 1 gives at the second, once. */
 static void taker_and_giver(void)
@@ -399,7 +399,7 @@ TEST_TIMEOUT(wait_of_a_select_and_two_peers, 120)
     SEES(0, FIRST | SECOND | AT_ONCE | AFTER_PARK | CANCELLED);
 }
 
-/* -- two selects that meet ------------------------------------------------------------------------------------------ */
+/* -- two selects that meet --------------------------------------------------------------------------------------- */
 
 /* At each door one gives and the other takes: they must meet at one of them. */
 static void both_directions(void)
@@ -433,7 +433,7 @@ TEST_TIMEOUT(wait_of_two_selects_that_meet_and_are_cancelled, 120)
     SEES(0, FIRST | SECOND | AT_ONCE | AFTER_PARK | CANCELLED);
 }
 
-/* -- what must be found --------------------------------------------------------------------------------------------- */
+/* -- what must be found ------------------------------------------------------------------------------------------ */
 
 enum flaw { NO_FLAW, DOES_NOT_WIN_ITSELF, ARMS_AGAIN_IN_PLACE, STAYS_IN_LINE, DOES_NOT_LOOK_AGAIN };
 
