@@ -284,7 +284,7 @@ static int refusal(uint64_t life)
 }
 
 /* Whoever calls this ends it; nobody else can join the task meanwhile. */
-static int join_begin(struct rn__operation *join, rn_task handle)
+static inline int join_begin(struct rn__operation *join, rn_task handle)
 {
     uint64_t life;
     if (handle.id != 0 && handle.id == rn_task_self_id())
@@ -299,7 +299,7 @@ static int join_begin(struct rn__operation *join, rn_task handle)
     return 0;
 }
 
-static void join_end(const struct rn__operation *join, int rc, int *result)
+static inline void join_end(const struct rn__operation *join, int rc, int *result)
 {
     struct rn__task *task = join->object;
     if (rc == 0 && result != NULL)

@@ -109,7 +109,7 @@ static int channels(void)
     RN_TRY(texts_recv_many(reader, &item, 1, &moved));
     RN_TRY(texts_tx_closed(text));
 
-    enum mode now;
+    mode_msg now;
     rn_case cases[] = {
         texts_send_case(text, &item), texts_recv_case(reader, &item), news_recv_case(listener, &item, NULL),
         config_changed_case(user),    mode_recv_case(NULL, &now),     RN_NEVER};

@@ -54,6 +54,9 @@ static int app(void *)
     };
     RN_MUST(again());
     rn_notify_one(&bell);
+    int job = 1;
+    rn_case cases[] = {jobs_send_case(tx, &job), RN_NEVER, rn_deadline_case(rn_in_ms(5))};
+    RN_TRY(rn_select_in_order(cases, RN_COUNT(cases), never));
     jobs_tx_drop(tx);
     return rn_join_until(task, nullptr, never);
 }
