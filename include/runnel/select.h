@@ -27,8 +27,8 @@
  *                    the call that the case is named after, which is where a case may say RN_EBUSY. One task can be
  *                    joined by one case.
  * Closing:           nothing to close; a case holds nothing, and may be thrown away unused.
- * Costs:             no allocation. Each case is looked at once if one of the first is ready; if none is, all are
- *                    looked at twice, stood in line for, and left again. A case has 192 bytes.
+ * Costs:             no allocation; a case has 192 bytes. Takes each object's lock until a case is ready; if none is,
+ *                    once more to stand in its line, and once more to leave that: for many cases this adds up.
  * Another shape:     for one operation its own call, with _until for a deadline. Many producers of the same thing
  *                    rather share one mpsc than have one each.
  */
