@@ -45,7 +45,7 @@ enum rn_code {
     RN_FORKED = -5013,     /* the object belongs to the parent process (reserved: no call says so yet) */
 
     /* errno words that runnel itself uses */
-    RN_EAGAIN = -EAGAIN,       /* would wait: the blocking pool is full */
+    RN_EAGAIN = -EAGAIN,       /* would wait: a lock is held, permits are missing, the blocking pool is full */
     RN_ENOMEM = -ENOMEM,       /* out of memory, address space or threads */
     RN_EBUSY = -EBUSY,         /* a second party where only one may stand */
     RN_EINVAL = -EINVAL,       /* bad argument: nothing was changed */

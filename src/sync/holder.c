@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* holder.c - who holds a lock, and waits that cannot fail (contract in holder.h). */
+#include "sync/holder.h"
+
+#include <runnel/time.h>
+
+/* Its address tells plain threads apart. */
+static RN__THREAD_LOCAL char here;
+
+/* A task's party is its own; a plain thread has one only from its first wait on. */
+RN__NOINLINE uint64_t rn__caller(void)
+{
+    const struct rn__party *self = rn__party_current();
+    return self != NULL && self->kind->cancellable ? (uintptr_t)self : (uintptr_t)&here;
+}
+
+/* A plain thread that gets no party has nothing to stand in line with. It looks again and again, because the other way
+ * out would be to go on without the lock. */
+void rn__await_surely(struct rn__operation *operation)
+{
+    int rc;
+    while ((rc = rn__await(operation, RN_FOREVER, RN__UNCANCELLABLE)) == RN_ENOMEM)
+        (void)rn__await_deadline(rn_in_ms(1), RN__UNCANCELLABLE);
+    if (rc != 0)
+        rn__misused(operation->kind->verb, operation->name, "nobody may wait inside a drop or clone function");
+}
