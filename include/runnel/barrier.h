@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* barrier.h - so many parties meet, again and again.
  *
- * Everybody waits until the last one has come, then all go on, and the barrier is ready for the next round. Exactly one
- * in each round is told that it was the last. It is a plain struct: embed it in yours; there is nothing to free. All
- * zero is a barrier for one: nobody waits.
+ * Everybody waits until the last one has come, then all go on, and the barrier is ready for the next round. Exactly
+ * one in each round is told that it was the last. It is a plain struct: embed it in yours; there is nothing to free.
+ * All zero is a barrier for one: nobody waits.
  *
  * Use:
  *     static rn_barrier round_over = RN_BARRIER_INIT(4);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* condvar.h - wait until what a mutex protects has changed.
  *
- * A wait gives the mutex up and sleeps in one step: a signal by anybody who holds the mutex meanwhile is not missed. On
- * every return the mutex is held again, whatever the code. It is a plain struct: embed it in yours, all zero is ready
- * for use, and there is nothing to free.
+ * A wait gives the mutex up and sleeps in one step: a signal by anybody who holds the mutex meanwhile is not missed.
+ * On every return the mutex is held again, whatever the code. It is a plain struct: embed it in yours, all zero is
+ * ready for use, and there is nothing to free.
  *
  * Use:
  *     RN_MUTEX_HOLD(&q->lock) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* mutex.h - one at a time, and it may be held across waits.
  *
- * A party that waits for the mutex parks; its thread runs other tasks. rn_mutex_lock cannot fail and is not cancelled,
- * as pthread_mutex_lock cannot: nobody checks the result of a lock, and an unlock without a lock is worse than a late
- * cancellation. It is a plain struct: embed it in yours, all zero is free, and there is nothing to destroy.
+ * A party that waits for the mutex parks; its thread runs other tasks. rn_mutex_lock cannot fail and is not
+ * cancelled, as pthread_mutex_lock cannot: nobody checks the result of a lock, and an unlock without a lock is worse
+ * than a late cancellation. It is a plain struct: embed it in yours, all zero is free, and there is nothing to
+ * destroy.
  *
  * Use:
  *     struct account { rn_mutex lock; long balance; };    all zero, or .lock = RN_MUTEX_INIT
@@ -22,8 +23,8 @@
  * Closing:           nothing to close; but it must not go away while anybody waits for it. The holder who knows that
  *                    nobody else will come may free it after its unlock.
  * Costs:             no allocation, 56 bytes. One wake-up per hand-over.
- * Another shape:     state with an owner: a task and an mpsc. Many read, few write: rwlock, or watch. Never more than n:
- *                    semaphore, which another party may release.
+ * Another shape:     state with an owner: a task and an mpsc. Many read, few write: rwlock, or watch. Never more than
+ *                    n: semaphore, which another party may release.
  */
 #ifndef RUNNEL_MUTEX_H
 #define RUNNEL_MUTEX_H
@@ -72,8 +73,8 @@ RN_API RN_MUST_USE int rn_mutex_lock_until(rn_mutex *mutex, rn_deadline deadline
 /**
  * rn_mutex_unlock - give it up, to the one that has waited longest
  *
- * NULL: nothing happens. A mutex that nobody holds: a debug build of the library stops the program, in a release build
- * nothing happens.
+ * NULL: nothing happens. A mutex that nobody holds: a debug build of the library stops the program, in a release
+ * build nothing happens.
  *
  * Context:  the task or thread that holds it; never waits
  * Owner:    what it protects is not yours any more

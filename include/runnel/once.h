@@ -14,7 +14,8 @@
  *     settings = load();  rn_ignore(rn_once_set(&loaded));           there: RN_TRY(rn_once_wait(&loaded));
  *
  * At the same time:  all calls on one once, by any number of tasks and threads.
- * Closing:           nothing to close. There is no way back from done.
+ * Closing:           nothing to close; but it must not go away before every call on it has returned, the one that did
+ *                    it too. There is no way back from done.
  * Costs:             no allocation, 64 bytes. Done: one load, and none of its lines in memory is written any more.
  * Another shape:     a value that changes: watch. A value for one reader, or nobody will ever come: oneshot.
  */
@@ -51,8 +52,8 @@ typedef struct rn_once {
  *
  * Context:  any task or thread; waits
  * Owner:    @arg as @fn says
- * Cancel:   atomic, as long as @fn has not begun: RN_ECANCELED means that it did not run. Then it is @fn's own affair:
- *           its waits are cancelled as all others are
+ * Cancel:   atomic, as long as @fn has not begun: RN_ECANCELED means that it did not run. Then it is @fn's own
+ *           affair: its waits are cancelled as all others are
  * Order:    everything in the @fn that succeeded happens-before every 0
  * Memory:   none
  * Returns:  0 done, by whom does not matter | what @fn returned, if it ran here and failed | RN_ETIMEDOUT (_until) |

@@ -18,10 +18,10 @@
  *     add_route(r, to, hop);
  *     rn_rwlock_downgrade(&r->lock);
  *
- * At the same time:  all calls on one lock, by any number of tasks and threads. Who locked it unlocks it: debug builds
- *                    of the library stop the program at an unlock of what is not locked, at a write unlock by anybody
- *                    else, where a writer locks again, and where the last one that began to read reads again behind
- *                    a writer (a longer chain of readers they do not see). Release builds wait for ever.
+ * At the same time:  all calls on one lock, by any number of tasks and threads. Who locked it unlocks it: debug
+ *                    builds of the library stop the program at an unlock of what is not locked, at a write unlock by
+ *                    anybody else, where a writer locks again, and where the last one that began to read reads again
+ *                    behind a writer (a longer chain of readers they do not see). Release builds wait for ever.
  * Closing:           nothing to close; but it must not go away while anybody waits for it.
  * Costs:             no allocation, 56 bytes. Readers share a counter: with many cores it is the counter that they
  *                    wait for, not each other.

@@ -16,7 +16,8 @@
  * At the same time:  all calls on one semaphore, by any number of tasks and threads.
  * Closing:           rn_semaphore_close ends all waits, now and later. It must not go away while anybody waits.
  * Costs:             no allocation, 56 bytes. One wake-up per party woken.
- * Another shape:     one at a time, with an owner: mutex. "Something has happened": notify. A queue with a bound: mpsc.
+ * Another shape:     one at a time, with an owner: mutex. "Something has happened": notify. A queue with a bound:
+ *                    mpsc.
  */
 #ifndef RUNNEL_SEMAPHORE_H
 #define RUNNEL_SEMAPHORE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* barrier.c - a line of those who have come, until they are enough (<runnel/barrier.h>).
  *
- * The last one ends the round in one section under the lock: everybody in the line has passed then, also one whose time
- * has just run out but who has not left yet. That one finds it noted in its place and goes on with 0: it was counted,
- * and the others have gone on because of it.
+ * The last one ends the round in one section under the lock: everybody in the line has passed then, also one whose
+ * time has just run out but who has not left yet. That one finds it noted in its place and goes on with 0: it was
+ * counted, and the others have gone on because of it.
  *
  * An attempt may fail after it has said "not now", so nobody counts itself: whoever comes counts those who have lined
  * up since the one before. Each is counted once.

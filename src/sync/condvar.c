@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* condvar.c - a line of those who wait for a change (<runnel/condvar.h>).
  *
- * The mutex is given up under the condvar's lock, by the attempt that is then pending: between that and standing in the
- * line no signal can come. So the order of locks is: condvar, then mutex.
+ * The mutex is given up under the condvar's lock, by the attempt that is then pending: between that and standing in
+ * the line no signal can come. So the order of locks is: condvar, then mutex.
  *
  * No signal is lost: one is a waiter's only if its wake-up was won, else the next in line is asked.
  */

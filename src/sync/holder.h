@@ -13,12 +13,12 @@
 #define RN__CHECKED 1
 #endif
 
-/* A number for the calling task or thread: never 0, its own as long as it lives, and the same before and after a plain
- * thread's first wait. */
+/* A number for the calling task or thread: never 0, its own as long as it lives, and the same before and after a
+ * plain thread's first wait. */
 uint64_t rn__caller(void);
 
-/* For locks whose caller looks at no result: waits, uncancellable, until the operation has happened with 0. Where that
- * cannot be it is the end of the program. */
+/* For locks whose caller looks at no result: waits, uncancellable, until the operation has happened with 0. Where
+ * that cannot be it is the end of the program. */
 void rn__await_surely(struct rn__operation *operation);
 
 /* The caller broke the rule of a lock: `what` says how. */

@@ -10,8 +10,8 @@
  *                 +-----------------------------------------------------+
  *                                  set
  *
- * Under the lock, counting only waiters that can still be won: a runner is in line only while it is RUNNING, a watcher
- * until it is DONE. A runner that gives up leaves nothing behind: somebody else is at it.
+ * Under the lock, counting only waiters that can still be won: a runner is in line only while it is RUNNING, a
+ * watcher until it is DONE. A runner that gives up leaves nothing behind: somebody else is at it.
  *
  * Edges
  *  ONCE-1 finish() release -> ONCE-2 is_done() acquire: what the function has written

@@ -6,8 +6,8 @@
  *
  *     somebody is in the line   its head cannot have the lock as it is held now
  *
- * Whoever gives the lock up or downgrades it, and whoever leaves the line unserved (readers may stand behind a writer),
- * serves it. Debug builds know the writer, and of the readers the one that came last.
+ * Whoever gives the lock up or downgrades it, and whoever leaves the line unserved (readers may stand behind a
+ * writer), serves it. Debug builds know the writer, and of the readers the one that came last.
  */
 #include <runnel/rwlock.h>
 

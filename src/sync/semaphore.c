@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* semaphore.c - a number of permits and a line of those who want some (<runnel/semaphore.h>).
  *
- * Permits are in one place only, the counter; those in the line own none yet. What is free while somebody stands there
- * is kept for the head, because nobody else may take it: that is all there is to a large request that is not starved,
- * and nothing has to be given back by one who gives up. Under the lock, counting only waiters that can still be won:
+ * Permits are in one place only, the counter; those in the line own none yet. What is free while somebody stands
+ * there is kept for the head, because nobody else may take it: that is all there is to a large request that is not
+ * starved, and nothing has to be given back by one who gives up. Under the lock, counting only waiters that can still
+ * be won:
  *
  *     somebody is in the line   its head wants more than there are, and the semaphore is open
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* oom_locks.c - the first wait of a plain thread when there is no memory for it: a call with a code says RN_ENOMEM and
- * has taken nothing; a lock that has no code is had all the same, later. */
+/* oom_locks.c - the first wait of a plain thread when there is no memory for it: a call with a code says RN_ENOMEM
+ * and has taken nothing; a lock that has no code is had all the same, later. */
 #include "oom/refuse.h"
 
 #include "api/parked.h"

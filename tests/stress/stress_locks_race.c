@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* stress_locks_race.c - locks at the moment that decides: a grant against the deadline, or the cancellation, of the
- * one that it would reach. The cases go on until both outcomes were seen, and what must hold holds for both. A permit,
- * a lock or a signal that got lost leaves somebody asleep: the case does not end. */
+ * one that it would reach. The cases go on until both outcomes were seen, and what must hold holds for both. A
+ * permit, a lock or a signal that got lost leaves somebody asleep: the case does not end. */
 #include "api/line.h"
 #include "base/random.h"
 
@@ -17,7 +17,7 @@ struct subject {
     void (*check)(void); /* after all: nothing is held, nothing is lost */
 };
 
-/* -- the subjects ------------------------------------------------------------------------------------------------- */
+/* -- the subjects ------------------------------------------------------------------------------------------------ */
 
 static struct {
     rn_semaphore semaphore;
@@ -144,7 +144,7 @@ static void check(const struct subject *subject)
         subject->check();
 }
 
-/* -- giving up ---------------------------------------------------------------------------------------------------- */
+/* -- giving up --------------------------------------------------------------------------------------------------- */
 
 struct aim {
     const struct subject *subject;
@@ -227,7 +227,7 @@ EVERYWHERE(stress_condvar_passes_on_what_came_at_the_deadline)
     race_deadlines(&condvars);
 }
 
-/* -- being cancelled ---------------------------------------------------------------------------------------------- */
+/* -- being cancelled --------------------------------------------------------------------------------------------- */
 
 static int grant(void *arg)
 {
@@ -305,7 +305,7 @@ TEST(stress_condvar_passes_on_what_came_with_the_cancellation)
     cancel_on_all(&condvars);
 }
 
-/* -- barrier: all or none ------------------------------------------------------------------------------------------ */
+/* -- barrier: all or none ---------------------------------------------------------------------------------------- */
 
 static rn_barrier meeting;
 

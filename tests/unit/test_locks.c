@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_locks.c - the moment between the end of somebody's time and its leave from the line: it still stands there, and
- * nothing may be given to it. The cases make that moment long, by holding the short lock that the leaver needs; and
- * what is about to be given comes in between. */
+/* test_locks.c - the moment between the end of somebody's time and its leave from the line: it still stands there,
+ * and nothing may be given to it. The cases make that moment long, by holding the short lock that the leaver needs;
+ * and what is about to be given comes in between. */
 #include "api/line.h"
 #include "platform/lock.h"
 #include "sync/holder.h"
