@@ -279,6 +279,55 @@ EVERYWHERE(mutex_hold_unlocks_on_every_way_out)
     CHECK(is_free(&mutex));
 }
 
+static int lock_beyond_a_budget(void *arg)
+{
+    struct waiting *waiting = arg;
+    for (int i = 0; i < 300; i++) {
+        rn_mutex_lock(waiting->object);
+        note_place(waiting);
+        rn_mutex_unlock(waiting->object);
+    }
+    return 0;
+}
+
+ROOT(mutex_is_locked_in_a_blocking_job_beyond_a_budget)
+{
+    rn_mutex mutex = MUTEX;
+    uint32_t order = 0;
+    int result = -1;
+    struct waiting job = by(NULL, &mutex, &order);
+    CHECK_RC(rn_blocking(lock_beyond_a_budget, &job, &result), 0);
+    CHECK_RC(result, 0);
+    CHECK_EQ(value_of(&order), 300);
+    CHECK_RC(lock_beyond_a_budget(&job), 0);
+}
+
+static int sleep_holding(struct waiting *waiting)
+{
+    RN_MUTEX_HOLD(waiting->object)
+    {
+        note_place(waiting);
+        RN_TRY(rn_sleep_until(RN_FOREVER));
+    }
+    return 0;
+}
+
+/* Being cancelled takes nothing away from the holder: its own way out unlocks. */
+ROOT(mutex_holder_that_is_cancelled_unlocks_on_its_way_out)
+{
+    rn_mutex mutex = MUTEX;
+    uint32_t order = 0;
+    rn_task task;
+    struct waiting holder = by(sleep_holding, &mutex, &order), next = by(hold_briefly, &mutex, &order);
+    RN_MUST(rn_spawn(&task, waiting_run, &holder));
+    WAIT_UNTIL(place_of(&holder) == 1);
+    line_up(&next, 1, name);
+    rn_task_cancel(task, 0);
+    CHECK_RC(result_of(task), RN_ECANCELED);
+    CHECK_RC(end(&next), 0);
+    CHECK(is_free(&mutex));
+}
+
 /* -- mistakes --------------------------------------------------------------------------------------------------- */
 
 TEST(mutex_lock_in_a_drop_function_stops_the_program)

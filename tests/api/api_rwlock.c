@@ -231,6 +231,21 @@ EVERYWHERE(rwlock_unlock_hands_it_over)
     CHECK_RC(let_go(&writes), 0);
 }
 
+/* As many as the counter can count: nobody has so many tasks, so the case says it. */
+EVERYWHERE(rwlock_full_of_readers_makes_the_next_one_wait)
+{
+    rn_rwlock lock = {.holders = UINT32_MAX - 2, .name = name};
+    uint32_t order = 0;
+    struct waiting one_too_many = reader(&lock, &order);
+    CHECK_RC(rn_rwlock_try_read(&lock), 0);
+    CHECK_RC(rn_rwlock_try_read(&lock), RN_EAGAIN);
+    CHECK_RC(rn_rwlock_try_write(&lock), RN_EAGAIN);
+    line_up(&one_too_many, 1, name);
+    rn_rwlock_unlock_read(&lock);
+    WAIT_UNTIL(place_of(&one_too_many) == 1);
+    CHECK_RC(let_go(&one_too_many), 0);
+}
+
 /* -- downgrade -------------------------------------------------------------------------------------------------- */
 
 EVERYWHERE(rwlock_downgrade_lets_readers_in_and_no_writer)
