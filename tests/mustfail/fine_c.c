@@ -120,6 +120,34 @@ static int channels(void)
     return rn_mpsc_channel(&untyped, &untyped_reader, 4, RN_ELEM(struct point));
 }
 
+static struct {
+    rn_semaphore slots;
+    rn_mutex lock;
+    rn_condvar changed;
+    rn_rwlock routes;
+    rn_barrier met;
+    rn_once made;
+} all = {
+    RN_SEMAPHORE_INIT(2), RN_MUTEX_INIT, RN_CONDVAR_INIT, RN_RWLOCK_INIT, RN_BARRIER_INIT(1), RN_ONCE_INIT,
+};
+
+static int locks(void)
+{
+    bool last;
+    RN_TRY(rn_semaphore_acquire(&all.slots, 1));
+    RN_MUTEX_HOLD(&all.lock)
+    {
+        RN_TRY(rn_condvar_wait_until(&all.changed, &all.lock, rn_in_ms(1)));
+        RN_MUTEX_HOLD(&(rn_mutex){.name = "a, b"})
+        rn_condvar_signal(&all.changed);
+    }
+    rn_rwlock_read(&all.routes);
+    rn_rwlock_unlock_read(&all.routes);
+    RN_TRY(rn_barrier_wait(&all.met, &last));
+    RN_TRY(rn_once_run(&all.made, plain, NULL));
+    return rn_semaphore_release(&all.slots, 1);
+}
+
 static int app(void *unused)
 {
     (void)unused;
@@ -140,6 +168,7 @@ static int app(void *unused)
     rn_ignore(rn_spawn(NULL, plain, NULL));
     rn_notify_one(&bell);
     RN_TRY(rn_join_until(task, NULL, never));
+    RN_TRY(locks());
     return channels();
 }
 

@@ -37,8 +37,38 @@ static int consumer(jobs_rx *given)
     return 0;
 }
 
+static rn_semaphore slots = RN_SEMAPHORE_INIT(2);
+static rn_barrier met = RN_BARRIER_INIT(1);
+static rn_condvar changed = RN_CONDVAR_INIT;
+static rn_rwlock routes = RN_RWLOCK_INIT;
+static rn_once made = RN_ONCE_INIT;
+
+struct account {
+    rn_mutex lock = RN_MUTEX_INIT;
+    rn_once opened{};
+    long balance = 0;
+};
+
+static int locks(account &account)
+{
+    bool last = false;
+    RN_MUTEX_HOLD(&account.lock)
+    {
+        RN_TRY(rn_condvar_wait_until(&changed, &account.lock, rn_in_ms(1)));
+        account.balance++;
+    }
+    rn_rwlock_write(&routes);
+    rn_rwlock_unlock_write(&routes);
+    RN_TRY(rn_barrier_wait(&met, &last));
+    RN_TRY(rn_once_run(
+        &made, [](void *) { return 0; }, nullptr));
+    RN_TRY(rn_semaphore_acquire(&slots, 1));
+    return rn_semaphore_release(&slots, 1);
+}
+
 static int app(void *)
 {
+    account account;
     static rn_notify bell = RN_NOTIFY_INIT;
     rn_deadline never = RN_FOREVER;
     rn_task task = RN_NO_TASK;
@@ -46,7 +76,8 @@ static int app(void *)
     jobs_rx *rx;
     RN_MUST(jobs_channel(&tx, &rx, 32));
     RN_MUST(consumer_spawn(&task, rx));
-    RN_MUST(rn_spawn(&task, [](void *) { return 0; }, nullptr));
+    RN_MUST(rn_spawn(
+        &task, [](void *) { return 0; }, nullptr));
     auto again = [&task]() {
         rn_spawn_opts opts{};
         opts.name = "again";
@@ -57,6 +88,7 @@ static int app(void *)
     int job = 1;
     rn_case cases[] = {jobs_send_case(tx, &job), RN_NEVER, rn_deadline_case(rn_in_ms(5))};
     RN_TRY(rn_select_in_order(cases, RN_COUNT(cases), never));
+    RN_TRY(locks(account));
     jobs_tx_drop(tx);
     return rn_join_until(task, nullptr, never);
 }
