@@ -20,7 +20,7 @@
 
 #include "sync/holder.h"
 
-enum state { NEW, RUNNING, DONE };
+enum once_state { NEW, RUNNING, DONE };
 
 /* The answer to a runner whose turn it is; no code of error.h. */
 enum { TURN = 2 };
