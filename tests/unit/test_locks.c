@@ -149,6 +149,35 @@ TEST(once_set_passes_over_a_watcher_whose_time_is_up)
     }
 }
 
+static rn_mutex held = RN_MUTEX_INIT;
+
+static int wait_for_a_signal(struct waiting *waiting)
+{
+    rn_mutex_lock(&held);
+    const int rc = rn_condvar_wait_until(waiting->object, &held, waiting->deadline);
+    rn_mutex_unlock(&held);
+    return rc;
+}
+
+TEST(condvar_signal_passes_over_a_waiter_whose_time_is_up)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        rn_condvar condvar = {.name = name};
+        struct waiting leaver = {.call = wait_for_a_signal, .object = &condvar}, stays = leaver;
+        leaver.deadline = rn_in_ms(20);
+        leaver.actor = actor_start(leave_late, &leaver);
+        WAIT_UNTIL(parked_on(name) + is_set(&leaver.go) == 1);
+        start(&stays);
+        WAIT_UNTIL(parked_on(name) + is_set(&leaver.go) == 2);
+        rn__lock_acquire(lock_of(&condvar));
+        WAIT_UNTIL_PARKED(1, name);
+        release_lock(&leaver);
+        rn_condvar_signal(&condvar); /* nearly always before the leaver gets the lock */
+        CHECK_RC(end(&leaver), RN_ETIMEDOUT);
+        CHECK_RC(end(&stays), 0);
+    }
+}
+
 /* -- who holds --------------------------------------------------------------------------------------------------- */
 
 static int store_caller(void *arg)
