@@ -48,6 +48,14 @@ HELPER void start(struct waiting *waiting)
     waiting->actor = actor_start(waiting_run, waiting);
 }
 
+/* How many stand in the line or have left it: of `leaver`, which sets go when it leaves, and all others. In this
+ * order: one that leaves meanwhile is not counted twice. */
+HELPER unsigned in_line_or_gone(const struct waiting *leaver, const char *name)
+{
+    const unsigned gone = is_set(&leaver->go);
+    return gone + parked_on(name);
+}
+
 HELPER int end(struct waiting *waiting)
 {
     return actor_join(waiting->actor);

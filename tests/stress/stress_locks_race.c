@@ -186,9 +186,9 @@ static void race_deadline(struct aim *aim)
     struct waiting leaves = {.call = leave, .object = (void *)(uintptr_t)aim->subject, .deadline = rn_at_ns(at)};
     struct waiting stays = {.call = aim->subject->call};
     start(&leaves);
-    WAIT_UNTIL(parked_on(name) + is_set(&leaves.go) == 1);
+    WAIT_UNTIL(in_line_or_gone(&leaves, name) == 1);
     start(&stays);
-    WAIT_UNTIL(parked_on(name) + is_set(&leaves.go) == 2);
+    WAIT_UNTIL(in_line_or_gone(&leaves, name) == 2);
     if (rn_now_ns() > at - MS)
         aim->lead += MS;
     wait_until_ns(at + aim->offset + (int64_t)(rn__random_next(&aim->random) % NEAR_NS));

@@ -166,9 +166,9 @@ TEST(condvar_signal_passes_over_a_waiter_whose_time_is_up)
         struct waiting leaver = {.call = wait_for_a_signal, .object = &condvar}, stays = leaver;
         leaver.deadline = rn_in_ms(20);
         leaver.actor = actor_start(leave_late, &leaver);
-        WAIT_UNTIL(parked_on(name) + is_set(&leaver.go) == 1);
+        WAIT_UNTIL(in_line_or_gone(&leaver, name) == 1);
         start(&stays);
-        WAIT_UNTIL(parked_on(name) + is_set(&leaver.go) == 2);
+        WAIT_UNTIL(in_line_or_gone(&leaver, name) == 2);
         rn__lock_acquire(lock_of(&condvar));
         WAIT_UNTIL_PARKED(1, name);
         release_lock(&leaver);
