@@ -19,7 +19,8 @@
  *
  * At the same time:  all calls on one mutex, by any number of tasks and threads. Who locked it unlocks it: debug
  *                    builds of the library stop the program at an unlock by anybody else, and where the owner locks
- *                    again. Release builds: locking what you hold waits for ever.
+ *                    again, with a deadline too. Release builds: locking what you hold waits for ever, or for the
+ *                    deadline. To try is RN_EAGAIN for the owner as for anybody.
  * Closing:           nothing to close; but it must not go away while anybody waits for it. The holder who knows that
  *                    nobody else will come may free it after its unlock.
  * Costs:             no allocation, 56 bytes. One wake-up per hand-over.

@@ -15,7 +15,7 @@
  *
  * At the same time:  all calls on one once, by any number of tasks and threads.
  * Closing:           nothing to close; but it must not go away before every call on it has returned, the one that did
- *                    it too. There is no way back from done.
+ *                    it too. There is no way back from done. A cancelled caller hears RN_ECANCELED then as well.
  * Costs:             no allocation, 64 bytes. Done: one load, and none of its lines in memory is written any more.
  * Another shape:     a value that changes: watch. A value for one reader, or nobody will ever come: oneshot.
  */

@@ -80,8 +80,9 @@ RN__STATIC_ASSERT(sizeof(rn_case) == 192, "part of the ABI");
  * Order:    as the one call that happened
  * Memory:   none, but for a send to an unbounded channel, which may be the case that happened with rc RN_ENOMEM
  * Returns:  the index of the case that happened | RN_ETIMEDOUT (_until, in_order) | RN_EAGAIN (try_) none can happen
- *           now | RN_ECANCELED | RN_EDEADLK no case can ever happen, and there is no deadline | RN_EINVAL no array,
- *           or more than RN_SELECT_MAX
+ *           now | RN_ECANCELED | RN_EDEADLK no case can ever happen, and there is no deadline; or called by a
+ *           callback that may not wait, whatever is ready | RN_EINVAL no array for a @count that is not 0, or more
+ *           than RN_SELECT_MAX
  */
 RN_MUST_USE RN_API int rn_select(rn_case *cases, size_t count);
 RN_MUST_USE RN_API int rn_select_until(rn_case *cases, size_t count, rn_deadline deadline);

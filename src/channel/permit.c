@@ -115,6 +115,8 @@ rn_case rn_mpsc_reserve_case(rn_mpsc_tx *tx, size_t count, rn_mpsc_permit *out)
     rn_case made = {0};
     struct reserve_case *reserve = rn__container_of(rn__case_operation(&made), struct reserve_case,
                                                     transfer.operation);
+    if (out != NULL)
+        *out = (rn_mpsc_permit){0};
     if (tx == NULL)
         return made;
     if (reserve_init(&reserve->transfer, tx, count, out) != 0)

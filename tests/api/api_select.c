@@ -41,7 +41,7 @@ EVERYWHERE(select_case_of_a_null_end_never_happens)
 {
     int value;
     uint64_t missed;
-    rn_mpsc_permit permit;
+    rn_mpsc_permit permit = {.left = 77};
     rn_case cases[] = {rn_mpsc_send_case(NULL, &seven),
                        rn_mpsc_recv_case(NULL, &value),
                        rn_mpsc_reserve_case(NULL, 1, &permit),
@@ -55,6 +55,7 @@ EVERYWHERE(select_case_of_a_null_end_never_happens)
                        rn_join_case(RN_NO_TASK, &value),
                        rn_deadline_case(RN_FOREVER)};
     CHECK_RC(rn_select(cases, RN_COUNT(cases)), RN_EDEADLK);
+    CHECK_EQ(permit.left, 0);
 }
 
 EVERYWHERE(select_case_with_bad_arguments_happens_with_einval)
