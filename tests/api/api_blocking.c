@@ -290,8 +290,8 @@ static int note_thread(void *arg)
     return 0;
 }
 
-/* A thread that has become idle takes the next job. When it is idle is known to it alone, so it may be missed, and on a
- * busy machine there are some that take turns. */
+/* A thread that has become idle takes the next job. When it is idle is known to it alone, so it may be missed; and on
+ * a busy machine there are some that take turns. */
 ROOT_ON(1, blocking_pool_uses_its_threads_again)
 {
     for (int i = 0; i < SHORT_JOBS; i++) {
