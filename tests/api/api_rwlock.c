@@ -207,8 +207,8 @@ EVERYWHERE(rwlock_readers_at_the_head_go_in_together)
     line_up(&writes, 3, name);
     line_up(&last, 4, name);
     rn_rwlock_unlock_write(&lock);
-    WAIT_UNTIL(value_of(&order) == 2);
-    CHECK(place_of(&one) != 0 && place_of(&two) != 0);
+    WAIT_UNTIL(place_of(&one) != 0 && place_of(&two) != 0);
+    CHECK_EQ(value_of(&order), 2);
     WAIT_UNTIL_PARKED(2, name);
     CHECK_RC(let_go(&two), 0);
     CHECK_RC(let_go(&one), 0);
