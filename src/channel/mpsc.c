@@ -298,8 +298,10 @@ static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
 {
     if (!rn__mpsc_of(&transfer->operation)->store.kind->grows)
         return rn__await(&transfer->operation, deadline, RN__CANCELLABLE);
+    struct rn__party *self = rn__party_current();
+    rn__budget_renew(self);
     const int rc = send_growing(transfer);
-    rn__budget_spend(rn__party_current());
+    rn__budget_spend(self);
     return rc;
 }
 

@@ -11,11 +11,12 @@ static bool may_park(const struct rn__party *self)
 }
 
 /* The checks at the entry of every waiting call, also of one that would not have to wait: so that a loop over a
- * channel that is never empty notices a cancellation. */
-static int entry(const struct rn__party *self, enum rn__cancelling cancelling)
+ * channel that is never empty lets others run, and notices a cancellation. */
+static int entry(struct rn__party *self, enum rn__cancelling cancelling)
 {
     if (RN__UNLIKELY(rn__callback_running()))
         return RN_EDEADLK;
+    rn__budget_renew(self);
     if (self != NULL && cancelling == RN__CANCELLABLE && RN__UNLIKELY(rn__party_is_cancelled(self)))
         return RN_ECANCELED;
     return 0;
@@ -26,13 +27,19 @@ int rn__await_entry(enum rn__cancelling cancelling)
     return entry(rn__party_current(), cancelling);
 }
 
-void rn__budget_spend(struct rn__party *self)
+void rn__budget_renew(struct rn__party *self)
 {
-    if (self == NULL || --self->budget > 0)
+    if (RN__LIKELY(self == NULL || self->budget > 0) || rn__callback_running())
         return;
     self->budget = RN__BUDGET;
-    if (self->kind->yield != NULL && !rn__callback_running())
+    if (self->kind->yield != NULL)
         self->kind->yield(self);
+}
+
+void rn__budget_spend(struct rn__party *self)
+{
+    if (self != NULL && self->budget > 0)
+        self->budget--;
 }
 
 int rn__attempt(struct rn__operation *operation, int pending)

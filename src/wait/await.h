@@ -96,7 +96,9 @@ void rn__await_describe(struct rn__party *self, const char *verb, const char *na
 /* Armed, and standing in every queue: until somebody fires. Gives which case it was. */
 uint32_t rn__await_park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling);
 
-/* What every operation pays that completed without parking: after RN__BUDGET of them others get a turn. */
+/* What every operation pays that completed without parking. After RN__BUDGET of them others get a turn before the
+ * next one: not behind the last, for its caller may hold what they wait for, such as a lock. */
+void rn__budget_renew(struct rn__party *self);
 void rn__budget_spend(struct rn__party *self);
 
 #endif

@@ -47,6 +47,7 @@
 #define rn__attempt model__attempt
 #define rn__operation_leave model__operation_leave
 #define rn__await_deadline model__await_deadline
+#define rn__budget_renew model__budget_renew
 #define rn__budget_spend model__budget_spend
 #define rn__await_arm model__await_arm
 #define rn__await_describe model__await_describe

@@ -414,7 +414,7 @@ TEST(await_lets_others_run_after_so_many_operations)
     for (uint32_t i = 1; i <= 3 * RN__BUDGET; i++) {
         value = 5;
         CHECK_RC(rn__await(&take, RN_FOREVER, RN__CANCELLABLE), 0);
-        CHECK_EQ(yields, i / RN__BUDGET);
+        CHECK_EQ(yields, (i - 1) / RN__BUDGET);
     }
 }
 
@@ -423,19 +423,26 @@ TEST(await_deadline_that_has_passed_lets_others_run_too)
     become(&kind);
     for (uint32_t i = 1; i <= 2 * RN__BUDGET; i++) {
         CHECK_EQ(rn_sleep_ms(0), 0);
-        CHECK_EQ(yields, i / RN__BUDGET);
+        CHECK_EQ(yields, (i - 1) / RN__BUDGET);
     }
 }
 
 TEST(await_budget_is_not_for_callers_without_one)
 {
     rn__budget_spend(NULL);
+    rn__budget_renew(NULL);
     struct rn__party *self = become(&kind);
     self->budget = 1;
+    rn__budget_spend(self);
+    CHECK_EQ(self->budget, 0);
     rn__callback_enter();
-    rn__budget_spend(self); /* a callback may not be interrupted */
+    rn__budget_renew(self); /* a callback may not be interrupted */
     rn__callback_leave();
     CHECK_EQ(yields, 0);
+    CHECK_EQ(self->budget, 0);
+    rn__budget_renew(self);
+    CHECK_EQ(yields, 1);
+    CHECK_EQ(self->budget, RN__BUDGET);
 }
 
 /* -- time alone ------------------------------------------------------------------------------------------------- */
