@@ -46,7 +46,7 @@ typedef struct rn_channel_info {
     size_t capacity;      /* messages that it can keep, or RN_UNBOUNDED */
     size_t depth;         /* messages that are in it now; watch: 1 */
     size_t promised;      /* mpsc: places that permits hold */
-    size_t high_water;    /* the greatest depth so far */
+    size_t high_water;    /* the greatest depth so far; oneshot: 1 when the value was sent */
     uint64_t sent;        /* messages that it took from senders; watch: values set, the initial one not counted */
     uint64_t received;    /* by all receivers together: a broadcast message counts once for each */
     uint64_t dropped;     /* taken, and then dropped with the receiver that should have had them */

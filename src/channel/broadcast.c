@@ -45,11 +45,11 @@ struct receive {
 
 static void account(struct receive *receive, size_t count)
 {
-    struct rn__record *record = &receive->rx->channel->record;
+    struct rn__counts *counts = &receive->rx->channel->counts;
     receive->taken += count;
     receive->missed += receive->lost;
-    record->received += count;
-    record->missed += receive->lost;
+    counts->received += count;
+    counts->missed += receive->lost;
 }
 
 /* Under the lock: messages from the cursor on, or from the oldest if that one is lost, as many as there are and are
@@ -107,8 +107,8 @@ static int publish(struct rn__broadcast *channel, const void *message, struct rn
         rn__nodes_put(&history->nodes, node);
         return RN_NOBODY;
     }
-    *overwritten = rn__broadcast_doomed(channel, rn__history_append(history, message, node));
-    rn__record_sent(&channel->record, 1, (size_t)(history->next - history->oldest));
+    *overwritten = rn__history_append(history, message, node);
+    rn__counts_sent(&channel->counts, 1, (size_t)(history->next - history->oldest));
     serve_parked(channel, wakes);
     return 0;
 }
@@ -194,7 +194,7 @@ static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
         return RN_EBUSY;
     if (lost > 0 && operation->count == NULL) {
         rx->cursor += lost;
-        channel->record.missed += lost;
+        channel->counts.missed += lost;
         return RN_LAGGED;
     }
     if (rx->cursor + lost < channel->history.next) {
@@ -266,7 +266,7 @@ static struct rn__node *put_down(struct receive *receive, int rc)
         account(receive, 1);
     else
         receive->rx->cursor -= 1 + receive->lost;
-    return rn__broadcast_doomed(receive->rx->channel, rn__node_let_go(node) ? node : NULL);
+    return rn__nodes_let_go(&receive->rx->channel->history.nodes, node);
 }
 
 /* Under the lock: more, if more is wanted and follows without a gap. */
@@ -303,7 +303,7 @@ static int tell_last_loss(struct receive *receive)
     rn__lock_acquire(&channel->lock);
     receive->missed = rn__history_lost(&channel->history, receive->rx->cursor);
     receive->rx->cursor += receive->missed;
-    channel->record.missed += receive->missed;
+    channel->counts.missed += receive->missed;
     rn__lock_release(&channel->lock);
     return receive->missed > 0 ? RN_LAGGED : RN_CLOSED;
 }

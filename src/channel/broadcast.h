@@ -38,26 +38,18 @@ struct rn__broadcast {
     size_t tx_count;
     size_t rx_count;
     size_t weak_count;
-    size_t users;              /* ends, and calls that are inside a drop function and come back: the last one frees */
     struct rn__link receivers; /* all of them */
     struct rn__waitq parked;   /* receives for which nothing is kept */
     struct rn__waitq closers;  /* those who wait until nobody is subscribed */
     struct rn__record record;
+    struct rn__counts counts;
     struct rn__element element; /* from here on: set once */
     bool keeps;                 /* messages are kept also while nobody is subscribed */
     struct rn_broadcast_tx first_tx;
     struct rn_broadcast_rx first_rx;
 };
 
-/* Under the lock, with a node that nobody holds any more, or NULL, and gives it back: once outside the lock the
- * caller must retire it. It is a user of the channel until then, for the drop function may drop any end. */
-static inline struct rn__node *rn__broadcast_doomed(struct rn__broadcast *channel, struct rn__node *node)
-{
-    channel->users += node != NULL;
-    return node;
-}
-
-/* Outside the lock: drops the message. May be the end of the channel. */
+/* Outside the lock, for what rn__nodes_let_go() gave: drops the message. May be the end of the channel. */
 void rn__broadcast_retire(struct rn__broadcast *channel, struct rn__node *node);
 
 #endif

@@ -22,13 +22,19 @@ static void destroy(struct rn__broadcast *channel)
     rn__free(channel, sizeof *channel);
 }
 
+/* Under the lock. */
+static void give_room_back(struct rn__broadcast *channel, size_t nodes)
+{
+    if (channel->history.is_counted)
+        rn__nodes_take_back_promise(&channel->history.nodes, nodes);
+}
+
 /* One user less, and so many nodes that it brought. */
 static void leave(struct rn__broadcast *channel, size_t nodes)
 {
     rn__lock_acquire(&channel->lock);
-    if (channel->history.is_counted)
-        rn__nodes_take_back_promise(&channel->history.nodes, nodes);
-    const bool last = --channel->users == 0;
+    give_room_back(channel, nodes);
+    const bool last = --channel->history.nodes.users == 0;
     rn__lock_release(&channel->lock);
     if (last)
         destroy(channel);
@@ -36,14 +42,8 @@ static void leave(struct rn__broadcast *channel, size_t nodes)
 
 void rn__broadcast_retire(struct rn__broadcast *channel, struct rn__node *node)
 {
-    if (node == NULL)
-        return;
-    struct rn__nodes *nodes = &channel->history.nodes;
-    rn__element_drop(&channel->element, rn__node_value(nodes, node));
-    rn__lock_acquire(&channel->lock);
-    rn__nodes_put(nodes, node);
-    rn__lock_release(&channel->lock);
-    leave(channel, 0);
+    if (node != NULL && rn__nodes_retire(&channel->history.nodes, node, &channel->lock))
+        destroy(channel);
 }
 
 /* Under the lock, when an end has gone: gives where to sweep to, 0 if nothing is given up. What was given up before
@@ -64,7 +64,7 @@ static void sweep(struct rn__broadcast *channel, uint64_t until)
         return;
     do {
         rn__lock_acquire(&channel->lock);
-        doomed = rn__broadcast_doomed(channel, rn__history_sweep(&channel->history, until));
+        doomed = rn__history_sweep(&channel->history, until);
         rn__lock_release(&channel->lock);
         rn__broadcast_retire(channel, doomed);
     } while (doomed != NULL);
@@ -93,7 +93,7 @@ static void set_up_sender(rn_broadcast_tx *tx, struct rn__broadcast *channel)
     rn__end_init(&tx->end, RN__BROADCAST_TX, channel->record.name);
     tx->channel = channel;
     channel->tx_count++;
-    channel->users++;
+    rn__nodes_enter(&channel->history.nodes);
 }
 
 static void set_up_receiver(rn_broadcast_rx *rx, struct rn__broadcast *channel, uint64_t cursor)
@@ -104,7 +104,7 @@ static void set_up_receiver(rn_broadcast_rx *rx, struct rn__broadcast *channel, 
     rx->busy = 0;
     rn__list_push_back(&channel->receivers, &rx->link);
     channel->rx_count++;
-    channel->users++;
+    rn__nodes_enter(&channel->history.nodes);
 }
 
 static bool are_valid(const rn_broadcast_opts *opts)
@@ -180,8 +180,7 @@ static int one_more_sender(rn_broadcast_tx **out, struct rn__broadcast *channel,
     *out = made;
     return 0;
 give_room_back:
-    if (channel->history.is_counted)
-        rn__nodes_take_back_promise(&channel->history.nodes, 1);
+    give_room_back(channel, 1);
     rn__lock_release(&channel->lock);
 free_end:
     rn__free(made, sizeof *made);
@@ -217,7 +216,7 @@ static int one_more_weak(rn_broadcast_weak **out, struct rn__broadcast *channel)
     made->channel = channel;
     rn__lock_acquire(&channel->lock);
     channel->weak_count++;
-    channel->users++;
+    rn__nodes_enter(&channel->history.nodes);
     rn__lock_release(&channel->lock);
     *out = made;
     return 0;
@@ -279,8 +278,7 @@ static int one_more_receiver(rn_broadcast_rx **out, struct rn__broadcast *channe
     *out = made;
     return 0;
 give_room_back:
-    if (channel->history.is_counted)
-        rn__nodes_take_back_promise(&channel->history.nodes, 1);
+    give_room_back(channel, 1);
     rn__lock_release(&channel->lock);
 free_end:
     rn__free(made, sizeof *made);
@@ -367,7 +365,7 @@ void rn_broadcast_rx_drop(rn_broadcast_rx *rx)
     rn__end_fini(&rx->end);
     struct rn__broadcast *channel = rx->channel;
     rn__lock_acquire(&channel->lock);
-    channel->record.dropped += unread(rx);
+    channel->counts.dropped += unread(rx);
     rn__list_remove(&rx->link);
     if (--channel->rx_count == 0) {
         rn__wakes_add_all(&wakes, &channel->closers, 0);
@@ -489,7 +487,7 @@ bool rn_broadcast_rx_same_channel(const rn_broadcast_rx *a, const rn_broadcast_r
 static void tell(struct rn__broadcast *channel, rn_channel_info *info)
 {
     rn__lock_acquire(&channel->lock);
-    rn__record_tell(&channel->record, "broadcast", info);
+    rn__record_tell(&channel->record, &channel->counts, "broadcast", info);
     info->senders = channel->tx_count;
     info->receivers = channel->rx_count;
     info->weak = channel->weak_count;

@@ -28,7 +28,7 @@ struct rn__history {
     size_t capacity;
     size_t cell_size; /* of the ring's cells: a message, or the pointer to its node */
     char *ring;
-    struct rn__nodes nodes; /* for kinds that are counted */
+    struct rn__nodes nodes; /* of kinds that are counted; its users are the channel's, of every kind */
 };
 
 /* more_nodes: how many may be held beside those in the ring, to begin with. false: no memory. */
@@ -67,7 +67,7 @@ static inline struct rn__node *rn__history_node(const struct rn__history *histor
     return node;
 }
 
-/* The first message leaves the ring. Gives its node, if it is to be dropped now. */
+/* The first message leaves the ring. Gives what rn__nodes_let_go() gave for it. */
 static inline struct rn__node *rn__history_take_out(struct rn__history *history)
 {
     rn__assert(history->begin < history->next);
@@ -76,8 +76,7 @@ static inline struct rn__node *rn__history_take_out(struct rn__history *history)
         history->oldest = history->begin;
     if (!history->is_counted)
         return NULL;
-    struct rn__node *node = rn__history_node(history, number);
-    return rn__node_let_go(node) ? node : NULL;
+    return rn__nodes_let_go(&history->nodes, rn__history_node(history, number));
 }
 
 /* The newest message; the node is for a counted kind. Gives what take_out gave for the one that it overwrote. */

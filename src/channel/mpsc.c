@@ -127,7 +127,7 @@ static bool hand_over(struct rn__mpsc *channel, const void *message, struct rn__
     rn__assert(channel->store.content.length == 0);
     rn__element_move(&channel->element, to->operation.data, message);
     step(to, &channel->element);
-    channel->record.received++;
+    channel->counts.received++;
     rn__wakes_add(wakes, receiver, 0);
     return true;
 }
@@ -138,7 +138,7 @@ static inline int put(struct rn__mpsc *channel, const void *message, void **memo
     if (channel->receivers.first == NULL || !hand_over(channel, message, wakes))
         rc = channel->store.kind->push(&channel->store, message, memory);
     if (rc == 0)
-        rn__record_sent(&channel->record, 1, channel->store.content.length);
+        rn__counts_sent(&channel->counts, 1, channel->store.content.length);
     return rc;
 }
 
@@ -207,7 +207,7 @@ static void release_memory(struct rn__transfer *transfer)
 
 void rn__mpsc_stand_in_line(struct rn__operation *operation)
 {
-    rn__mpsc_of(operation)->record.waited++;
+    rn__mpsc_of(operation)->counts.waited++;
 }
 
 RN__FITS_A_CASE(struct rn__transfer);
@@ -232,7 +232,7 @@ static int send_attempt(struct rn__operation *operation, struct rn__wakes *wakes
         return RN_CLOSED;
     for (int sent = 0; transfer->left > 0 && sent < BATCH; sent++) {
         if (channel->line.first != NULL || rn__mpsc_room(channel) == 0) {
-            channel->record.waited += !transfer->tries;
+            channel->counts.waited += !transfer->tries;
             return RN__PENDING;
         }
         const int rc = put(channel, operation->data, &transfer->memory, wakes);
@@ -420,7 +420,7 @@ static void take_some(struct rn__mpsc *channel, struct rn__transfer *transfer, s
         step(transfer, &channel->element);
         taken++;
     } while (transfer->left > 0 && channel->store.content.length > 0 && transfer->memory == NULL && taken < BATCH);
-    channel->record.received += (uint64_t)taken;
+    channel->counts.received += (uint64_t)taken;
     if (channel->line.first != NULL)
         rn__mpsc_serve(channel, wakes);
     transfer->more = channel->store.content.length > 0;

@@ -68,6 +68,7 @@ struct rn__mpsc {
     struct rn__waitq watchers;
     struct rn__store store;
     struct rn__record record;
+    struct rn__counts counts;
     struct rn__element element; /* from here on: set once */
     struct rn_mpsc_rx rx;
     struct rn_mpsc_tx first_tx;

@@ -154,7 +154,7 @@ static struct rn__store close_and_empty(struct rn__mpsc *channel)
     rn__lock_acquire(&channel->lock);
     channel->deserted = true;
     close_channel(channel, RN_WHY_RECEIVERS_GONE, &wakes);
-    channel->record.dropped += channel->store.content.length;
+    channel->counts.dropped += channel->store.content.length;
     const struct rn__store unread = rn__store_take(&channel->store);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
@@ -285,7 +285,7 @@ bool rn_mpsc_tx_same_channel(const rn_mpsc_tx *a, const rn_mpsc_tx *b)
 static int tell(struct rn__mpsc *channel, rn_channel_info *out)
 {
     rn__lock_acquire(&channel->lock);
-    rn__record_tell(&channel->record, "mpsc", out);
+    rn__record_tell(&channel->record, &channel->counts, "mpsc", out);
     out->senders = channel->tx_count;
     out->receivers = !channel->deserted;
     out->weak = channel->weak_count;

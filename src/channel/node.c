@@ -158,6 +158,7 @@ bool rn__nodes_retire(struct rn__nodes *nodes, struct rn__node *node, struct rn_
     rn__element_drop(nodes->element, rn__node_value(nodes, node));
     rn__lock_acquire(lock);
     rn__nodes_put(nodes, node);
+    const bool is_last = --nodes->users == 0;
     rn__lock_release(lock);
-    return rn__nodes_leave(nodes, lock);
+    return is_last;
 }

@@ -125,13 +125,10 @@ static int hand_over(struct oneshot *channel, const void *value, struct rn__wake
     if (receiver == NULL) {
         rn__element_move(&channel->element, value_of(channel), value);
         channel->state = SENT;
-        rn__record_sent(&channel->record, 1, 1);
         return 0;
     }
     rn__element_move(&channel->element, rn__container_of(receiver, struct rn__operation, waiter)->data, value);
     channel->state = OVER;
-    rn__record_sent(&channel->record, 1, 0);
-    channel->record.received++;
     rn__wakes_add(wakes, receiver, 0);
     return 0;
 }
@@ -254,7 +251,6 @@ static int try_recv_attempt(struct rn__operation *operation, struct rn__wakes *w
         return RN_CLOSED;
     rn__element_move(&channel->element, operation->data, value_of(channel));
     channel->state = OVER;
-    channel->record.received++;
     return 0;
 }
 
@@ -401,11 +397,13 @@ bool rn_oneshot_rx_is_terminated(const rn_oneshot_rx *rx)
 static void tell(struct oneshot *channel, rn_channel_info *info)
 {
     rn__lock_acquire(&channel->lock);
-    rn__record_tell(&channel->record, "oneshot", info);
+    rn__record_tell(&channel->record, NULL, "oneshot", info);
     info->senders = channel->has_sender;
     info->receivers = channel->has_receiver;
     info->capacity = 1;
     info->depth = channel->state == SENT;
+    info->sent = info->high_water = channel->record.why == RN_WHY_SENT;
+    info->received = info->sent - info->depth; /* who could have dropped it can ask no more */
     rn__lock_release(&channel->lock);
 }
 

@@ -17,7 +17,7 @@ static int reserve_attempt(struct rn__operation *operation, struct rn__wakes *wa
     if (channel->closed)
         return RN_CLOSED;
     if (channel->line.first != NULL || rn__mpsc_room(channel) < transfer->left) {
-        channel->record.waited += !transfer->tries;
+        channel->counts.waited += !transfer->tries;
         return RN__PENDING;
     }
     channel->promised += transfer->left;
@@ -141,8 +141,8 @@ static void end_promise(struct rn__mpsc *channel, size_t count, struct rn__wakes
 /* Nobody will read it. The promise stands while the drop function runs, so the channel is there. */
 static void drop_message(struct rn__mpsc *channel, void *message)
 {
-    rn__record_sent(&channel->record, 1, 0);
-    channel->record.dropped++;
+    rn__counts_sent(&channel->counts, 1, 0);
+    channel->counts.dropped++;
     rn__lock_release(&channel->lock);
     rn__element_drop(&channel->element, message);
     rn__lock_acquire(&channel->lock);

@@ -24,7 +24,8 @@ void rn__record_closed(struct rn__record *record, enum rn_why why)
     record->cause = rn_cancelled();
 }
 
-void rn__record_tell(const struct rn__record *record, const char *shape, rn_channel_info *info)
+void rn__record_tell(const struct rn__record *record, const struct rn__counts *counts, const char *shape,
+                     rn_channel_info *info)
 {
     *info = (rn_channel_info){
         .shape = shape,
@@ -32,13 +33,15 @@ void rn__record_tell(const struct rn__record *record, const char *shape, rn_chan
         .birthplace = record->birthplace,
         .why = record->why,
         .cause = record->cause,
-        .high_water = record->high_water,
-        .sent = record->sent,
-        .received = record->received,
-        .dropped = record->dropped,
-        .missed = record->missed,
-        .waited = record->waited,
     };
+    if (counts == NULL)
+        return;
+    info->high_water = counts->high_water;
+    info->sent = counts->sent;
+    info->received = counts->received;
+    info->dropped = counts->dropped;
+    info->missed = counts->missed;
+    info->waited = counts->waited;
 }
 
 bool rn__options_are_valid(uint32_t flags, uint32_t reserved0, const uint64_t *reserved, size_t count)

@@ -144,7 +144,7 @@ static int make_ends(rn_watch_tx **tx, rn_watch_rx **rx, const void *initial, co
         return RN_ENOMEM;
     channel->record.name = opts != NULL && opts->name != NULL ? opts->name : element.name;
     channel->record.birthplace = birthplace;
-    channel->record.high_water = 1;
+    channel->counts.high_water = 1;
     set_up_sender(&channel->first_tx, channel);
     *tx = &channel->first_tx;
     if (rx == NULL)
@@ -342,7 +342,7 @@ bool rn_watch_rx_same_channel(const rn_watch_rx *a, const rn_watch_rx *b)
 static void tell(struct rn__watch *channel, rn_channel_info *out)
 {
     rn__lock_acquire(&channel->lock);
-    rn__record_tell(&channel->record, "watch", out);
+    rn__record_tell(&channel->record, &channel->counts, "watch", out);
     out->senders = channel->tx_count;
     out->receivers = channel->rx_count;
     out->capacity = 1;

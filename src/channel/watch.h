@@ -50,6 +50,7 @@ struct rn__watch {
     struct rn__waitq parked;  /* receivers that have seen the current version */
     struct rn__waitq closing; /* senders who wait until there is no receiver */
     struct rn__record record;
+    struct rn__counts counts;
     struct rn__element element; /* from here on: set once */
     struct rn_watch_tx first_tx;
     struct rn_watch_rx first_rx;

@@ -27,14 +27,14 @@ struct look {
 static void see_current(rn_watch_rx *rx)
 {
     struct rn__watch *channel = rx->channel;
-    channel->record.received += rx->seen != channel->version;
+    channel->counts.received += rx->seen != channel->version;
     rx->seen = channel->version;
 }
 
 /* Under the lock: as if that look had not been. */
 static void unsee(rn_watch_rx *rx, uint64_t seen_before)
 {
-    rx->channel->record.received -= rx->seen != seen_before;
+    rx->channel->counts.received -= rx->seen != seen_before;
     rx->seen = seen_before;
 }
 

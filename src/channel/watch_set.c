@@ -14,7 +14,7 @@ static struct rn__node *publish(struct rn__watch *channel, struct rn__node *node
     struct rn__node *old = channel->current;
     channel->current = node;
     channel->version++;
-    rn__record_sent(&channel->record, 1, 1);
+    rn__counts_sent(&channel->counts, 1, 1);
     rn__watch_serve_parked(channel, wakes);
     return old;
 }

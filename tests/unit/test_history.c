@@ -20,9 +20,16 @@ static int copy_int(void *to, const void *from, void *ctx)
     return 0;
 }
 
+static void drop_int(void *message, void *ctx)
+{
+    (void)message;
+    (void)ctx;
+}
+
 static void begin(struct setting *s, bool is_counted)
 {
-    const rn_elem elem = {.size = sizeof(int), .clone = is_counted ? copy_int : NULL};
+    const rn_elem elem = {
+        .size = sizeof(int), .drop = is_counted ? drop_int : NULL, .clone = is_counted ? copy_int : NULL};
     *s = (struct setting){0};
     REQUIRE(rn__element_init(&s->element, &elem) == 0);
     REQUIRE(rn__history_init(&s->history, &s->element, CAPACITY, 2));

@@ -40,45 +40,53 @@ TEST(record_names_the_cause_of_a_cancelled_closer)
     CHECK_EQ(record.cause, 4711);
 }
 
-TEST(record_keeps_the_greatest_depth)
+TEST(counts_keep_the_greatest_depth)
 {
-    struct rn__record record = {0};
-    rn__record_sent(&record, 3, 3);
-    rn__record_sent(&record, 1, 2);
-    CHECK_EQ(record.high_water, 3);
-    CHECK_EQ(record.sent, 4);
+    struct rn__counts counts = {0};
+    rn__counts_sent(&counts, 3, 3);
+    rn__counts_sent(&counts, 1, 2);
+    CHECK_EQ(counts.high_water, 3);
+    CHECK_EQ(counts.sent, 4);
+}
+
+static const int here;
+static const struct rn__record recorded = {.name = "jobs", .birthplace = &here, .why = RN_WHY_SENT, .cause = -3};
+
+static void check_recorded(const rn_channel_info *info)
+{
+    CHECK_STR_EQ(info->shape, "mpsc");
+    CHECK_STR_EQ(info->name, "jobs");
+    CHECK(info->birthplace == &here);
+    CHECK_EQ(info->why, RN_WHY_SENT);
+    CHECK_EQ(info->cause, -3);
+    CHECK_EQ(info->senders + info->receivers + info->weak + info->capacity + info->depth + info->promised, 0);
+    for (size_t i = 0; i < RN_COUNT(info->reserved); i++)
+        CHECK_EQ(info->reserved[i], 0);
 }
 
 TEST(record_tells_what_it_knows_and_nothing_else)
 {
-    static const int here;
-    const struct rn__record record = {.name = "jobs",
-                                      .birthplace = &here,
-                                      .why = RN_WHY_SENT,
-                                      .cause = -3,
-                                      .high_water = 4,
-                                      .sent = 5,
-                                      .received = 6,
-                                      .dropped = 7,
-                                      .missed = 8,
-                                      .waited = 9};
+    const struct rn__counts counts = {
+        .high_water = 4, .sent = 5, .received = 6, .dropped = 7, .missed = 8, .waited = 9};
     rn_channel_info info;
     memset(&info, 0xff, sizeof info);
-    rn__record_tell(&record, "mpsc", &info);
-    CHECK_STR_EQ(info.shape, "mpsc");
-    CHECK_STR_EQ(info.name, "jobs");
-    CHECK(info.birthplace == &here);
-    CHECK_EQ(info.why, RN_WHY_SENT);
-    CHECK_EQ(info.cause, -3);
+    rn__record_tell(&recorded, &counts, "mpsc", &info);
+    check_recorded(&info);
     CHECK_EQ(info.high_water, 4);
     CHECK_EQ(info.sent, 5);
     CHECK_EQ(info.received, 6);
     CHECK_EQ(info.dropped, 7);
     CHECK_EQ(info.missed, 8);
     CHECK_EQ(info.waited, 9);
-    CHECK_EQ(info.senders + info.receivers + info.weak + info.capacity + info.depth + info.promised, 0);
-    for (size_t i = 0; i < RN_COUNT(info.reserved); i++)
-        CHECK_EQ(info.reserved[i], 0);
+}
+
+TEST(record_of_a_channel_that_counts_nothing_tells_zeros)
+{
+    rn_channel_info info;
+    memset(&info, 0xff, sizeof info);
+    rn__record_tell(&recorded, NULL, "mpsc", &info);
+    check_recorded(&info);
+    CHECK_EQ(info.high_water + info.sent + info.received + info.dropped + info.missed + info.waited, 0);
 }
 
 TEST(record_names_every_reason)
