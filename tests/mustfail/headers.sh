@@ -14,7 +14,6 @@ passed=0 failed=0
 result() {
     if [ -z "$2" ]; then
         passed=$((passed + 1))
-        echo "ok   $1"
     else
         failed=$((failed + 1))
         echo "FAIL $1"

@@ -77,7 +77,6 @@ for file in *.c *.cpp; do
         echo "skip $file"
     elif [ -z "$problems" ]; then
         passed=$((passed + 1))
-        echo "ok   $file"
     else
         failed=$((failed + 1))
         echo "FAIL $file"
