@@ -441,7 +441,7 @@ int main(int argc, char **argv)
 {
     (void)argc;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    options.jobs = cpus < 1 ? 1 : cpus > MAX_JOBS ? MAX_JOBS : cpus;
+    options.jobs = cpus < 1 ? 1 : 2 * cpus > MAX_JOBS ? MAX_JOBS : 2 * cpus; /* many cases wait for something */
     options.seed = (uint64_t)now_ns();
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
