@@ -688,12 +688,6 @@ TEST(broadcast_try_recv_and_send_work_in_a_cancelled_task)
 
 /* -- misuse ----------------------------------------------------------------------------------------------------- */
 
-#ifdef NDEBUG
-#define NEEDS_CHECKS SKIP("the checks of ends are not in this build")
-#else
-#define NEEDS_CHECKS (void)0
-#endif
-
 TEST(broadcast_dropped_end_is_told_apart)
 {
     NEEDS_CHECKS;

@@ -748,12 +748,6 @@ TEST(watch_calls_that_never_wait_work_in_a_cancelled_task)
 
 /* -- misuse ----------------------------------------------------------------------------------------------------- */
 
-#ifdef NDEBUG
-#define NEEDS_CHECKS SKIP("the checks of ends are not in this build")
-#else
-#define NEEDS_CHECKS (void)0
-#endif
-
 TEST(watch_dropped_end_is_told_apart)
 {
     NEEDS_CHECKS;

@@ -13,8 +13,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#define HELPER __attribute__((unused)) static
-
 /* -- a body as the root task ------------------------------------------------------------------------------------- */
 
 HELPER int tasks_call(void *arg)

@@ -39,6 +39,13 @@
 /* Ends the case at once; it counts as skipped. */
 #define SKIP(why) test_skip(__FILE__, __LINE__, why)
 
+/* For cases of misuse that only assertions find. */
+#ifdef NDEBUG
+#define NEEDS_CHECKS SKIP("the checks of ends are not in this build")
+#else
+#define NEEDS_CHECKS (void)0
+#endif
+
 /* In the body: nothing is said about what this case leaves over. */
 #define TEST_LEAKY(why) test_leaky(why)
 
@@ -120,6 +127,9 @@ struct test_memory test_memory(void);
 #else
 #define TEST_SANITIZED 0
 #endif
+
+/* Before a function of a header that not every case uses. */
+#define HELPER __attribute__((unused)) static
 
 /* -- below the macros ------------------------------------------------------------------------------------------- */
 

@@ -3,27 +3,16 @@
  * Every message that was ever made has exactly one fate: received, dropped by the library, or still its sender's. */
 #include <string.h>
 
-#include <runnel/cancel.h>
 #include <runnel/mpsc.h>
-#include <runnel/task.h>
-#include <runnel/time.h>
 
-#include "base/atomic.h"
-#include "base/random.h"
-#include "harness/harness.h"
+#include "stress/fates.h"
 
-enum { PRODUCERS = 5, EACH = 80, ROUND_MS = 400 };
-
-struct message {
-    int producer;
-    int number;
-};
+enum { ROUND_MS = 400 };
 
 struct producer {
     struct round *round;
     rn_mpsc_tx *tx;
     int number;
-    int made; /* messages 0 .. made - 1 came into being */
     uint64_t random;
     uint64_t task; /* whom to cancel; 0: nobody */
 };
@@ -33,25 +22,8 @@ struct round {
     uint64_t random; /* the receiver's */
     uint64_t task;
     struct producer producers[PRODUCERS];
-    uint32_t fates[PRODUCERS][EACH];
+    struct fates fates;
 };
-
-static void seal(struct round *round, const struct message *message)
-{
-    rn__add_relaxed(&round->fates[message->producer][message->number], 1); /* rlx: counted after all have ended */
-}
-
-static void seal_dropped(void *message, void *ctx)
-{
-    seal(ctx, message);
-}
-
-/* So that it can be cancelled while it runs. */
-static void sign_in(uint64_t *slot)
-{
-    if (on_task())
-        rn__store_relaxed(slot, rn_task_self().id); /* rlx: whoever sees 0 cancels nobody */
-}
 
 /* -- senders ----------------------------------------------------------------------------------------------------- */
 
@@ -87,11 +59,11 @@ static int produce(void *arg)
     struct producer *producer = arg;
     int rc = 0;
     sign_in(&producer->task);
-    while (producer->made < EACH && rc != RN_CLOSED) {
-        struct message message = {producer->number, producer->made++};
+    while (has_more_to_make(&producer->round->fates, producer->number) && rc != RN_CLOSED) {
+        struct message message = next_message(&producer->round->fates, producer->number);
         rc = send_somehow(producer, &message);
         if (rc != 0)
-            seal(producer->round, &message);
+            seal(&producer->round->fates, &message);
         if (rc != 0 && rc != RN_CLOSED && rc != RN_FULL && rc != RN_ETIMEDOUT && rc != RN_ECANCELED)
             FAIL("send says %d", rc);
         if (rn__random_next(&producer->random) % 16 == 0)
@@ -121,7 +93,7 @@ static int consume(void *arg)
 {
     struct round *round = arg;
     int next[PRODUCERS] = {0};
-    const uint64_t patience = rn__random_next(&round->random) % (2 * PRODUCERS * EACH);
+    const uint64_t patience = rn__random_next(&round->random) % (2 * PRODUCERS * MADE_MAX);
     const bool closes = rn__random_next(&round->random) % 2 == 0;
     int rc = 0;
     sign_in(&round->task);
@@ -135,7 +107,7 @@ static int consume(void *arg)
         if (rc == 0) {
             CHECK(message.number >= next[message.producer]); /* a sender's messages come in order */
             next[message.producer] = message.number + 1;
-            seal(round, &message);
+            seal(&round->fates, &message);
         } else if (rc != RN_CLOSED && rc != RN_EMPTY && rc != RN_ETIMEDOUT && rc != RN_ECANCELED) {
             FAIL("recv says %d", rc);
         }
@@ -148,26 +120,16 @@ static int consume(void *arg)
 
 static void cancel_somebody(struct round *round, uint64_t choice)
 {
-    uint64_t *slot = choice < PRODUCERS ? &round->producers[choice].task : &round->task;
-    const rn_task task = {rn__load_relaxed(slot)}; /* rlx: 0 is no task */
-    rn_task_cancel(task, 0);
-}
-
-static void check_fates(const struct round *round)
-{
-    for (int i = 0; i < PRODUCERS; i++) {
-        for (int number = 0; number < EACH; number++) {
-            if (!CHECK_EQ(round->fates[i][number], number < round->producers[i].made))
-                FAIL("message %d of producer %d", number, i);
-        }
-    }
+    cancel_whoever_signed(choice < PRODUCERS ? &round->producers[choice].task : &round->task);
 }
 
 static void run_round(struct round *round, uint64_t seed)
 {
     static const size_t capacities[] = {1, 2, 3, 8, 64, RN_UNBOUNDED};
-    const rn_elem elem = {
-        .size = sizeof(struct message), .align = _Alignof(struct message), .drop = seal_dropped, .ctx = round};
+    const rn_elem elem = {.size = sizeof(struct message),
+                          .align = _Alignof(struct message),
+                          .drop = seal_dropped,
+                          .ctx = &round->fates};
     struct actor *actors[PRODUCERS];
     rn_mpsc_tx *tx;
     uint64_t random = seed;
@@ -192,7 +154,7 @@ static void run_round(struct round *round, uint64_t seed)
     for (int i = 0; i < PRODUCERS; i++)
         actor_join(actors[i]);
     actor_join(receiver);
-    check_fates(round);
+    check_fates(&round->fates);
 }
 
 EVERYWHERE(stress_mpsc_gives_every_message_one_fate)

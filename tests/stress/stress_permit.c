@@ -5,21 +5,11 @@
  * channel counted is what happened, and all places come back. */
 #include <string.h>
 
-#include <runnel/cancel.h>
 #include <runnel/mpsc.h>
-#include <runnel/task.h>
-#include <runnel/time.h>
 
-#include "base/atomic.h"
-#include "base/random.h"
-#include "harness/harness.h"
+#include "stress/fates.h"
 
-enum { PRODUCERS = 5, EACH = 120, AT_ONCE = 9, ROUND_MS = 400 };
-
-struct message {
-    int producer;
-    int number;
-};
+enum { AT_ONCE = 9, ROUND_MS = 400 };
 
 struct producer {
     struct round *round;
@@ -27,7 +17,6 @@ struct producer {
     rn_mpsc_weak *weak;
     rn_mpsc_permit permit;
     int number;
-    int made; /* messages 0 .. made - 1 came into being */
     uint64_t random;
     uint64_t task; /* whom to cancel; 0: nobody */
 };
@@ -39,53 +28,16 @@ struct round {
     uint64_t task;
     uint32_t received;
     struct producer producers[PRODUCERS];
-    uint32_t fates[PRODUCERS][EACH];
+    struct fates fates;
 };
 
-static void seal(struct round *round, const struct message *message)
-{
-    rn__add_relaxed(&round->fates[message->producer][message->number], 1); /* rlx: counted after all have ended */
-}
-
-static void seal_dropped(void *message, void *ctx)
-{
-    seal(ctx, message);
-}
-
-static void sign_in(uint64_t *slot)
-{
-    if (on_task())
-        rn__store_relaxed(slot, rn_task_self().id); /* rlx: whoever sees 0 cancels nobody */
-}
-
-static uint64_t below(uint64_t *random, uint64_t limit)
-{
-    return rn__random_next(random) % limit;
-}
-
-static rn_deadline soon(uint64_t *random)
-{
-    return below(random, 4) == 0 ? rn_at_ns(1) : rn_in_us((int64_t)below(random, 200));
-}
-
-static void expect_one_of(const char *call, int rc)
-{
-    if (rc != 0 && rc != RN_CLOSED && rc != RN_FULL && rc != RN_EMPTY && rc != RN_ETIMEDOUT && rc != RN_ECANCELED)
-        FAIL("%s says %d", call, rc);
-}
-
 /* -- senders ----------------------------------------------------------------------------------------------------- */
-
-static struct message next_message(struct producer *producer)
-{
-    return (struct message){producer->number, producer->made++};
-}
 
 static size_t make_messages(struct producer *producer, struct message *messages, size_t limit)
 {
     size_t count = 0;
-    while (count < limit && producer->made < EACH)
-        messages[count++] = next_message(producer);
+    while (count < limit && has_more_to_make(&producer->round->fates, producer->number))
+        messages[count++] = next_message(&producer->round->fates, producer->number);
     return count;
 }
 
@@ -109,7 +61,7 @@ static int send_many(struct producer *producer)
     CHECK(sent <= count);
     CHECK(rc != 0 || sent == count);
     for (size_t i = sent; i < count; i++)
-        seal(producer->round, &messages[i]);
+        seal(&producer->round->fates, &messages[i]);
     return rc;
 }
 
@@ -133,8 +85,9 @@ static int send_by_permit(struct producer *producer)
     const int rc = reserve(producer, 1 + below(&producer->random, most));
     expect_one_of("reserve", rc);
     CHECK((rc == 0) == (producer->permit.left > 0));
-    while (producer->permit.left > 0 && producer->made < EACH && below(&producer->random, 4) != 0) {
-        struct message message = next_message(producer);
+    while (producer->permit.left > 0 && has_more_to_make(&producer->round->fates, producer->number) &&
+           below(&producer->random, 4) != 0) {
+        struct message message = next_message(&producer->round->fates, producer->number);
         CHECK_EQ(rn_mpsc_permit_send(&producer->permit, &message), 0);
     }
     if (below(&producer->random, 16) != 0)
@@ -144,11 +97,11 @@ static int send_by_permit(struct producer *producer)
 
 static int send_one(struct producer *producer)
 {
-    struct message message = next_message(producer);
+    struct message message = next_message(&producer->round->fates, producer->number);
     const int rc = rn_mpsc_send_until(producer->tx, &message, soon(&producer->random));
     expect_one_of("send", rc);
     if (rc != 0)
-        seal(producer->round, &message);
+        seal(&producer->round->fates, &message);
     return rc;
 }
 
@@ -185,8 +138,8 @@ static int send_somehow(struct producer *producer)
 /* With the places that are left, after the sender has gone. */
 static void use_up(struct producer *producer)
 {
-    while (producer->permit.left > 0 && producer->made < EACH) {
-        struct message message = next_message(producer);
+    while (producer->permit.left > 0 && has_more_to_make(&producer->round->fates, producer->number)) {
+        struct message message = next_message(&producer->round->fates, producer->number);
         CHECK_EQ(rn_mpsc_permit_send(&producer->permit, &message), 0);
     }
     rn_mpsc_permit_drop(&producer->permit);
@@ -197,7 +150,7 @@ static int produce(void *arg)
     struct producer *producer = arg;
     int rc = 0;
     sign_in(&producer->task);
-    while (producer->made < EACH && rc != RN_CLOSED) {
+    while (has_more_to_make(&producer->round->fates, producer->number) && rc != RN_CLOSED) {
         rc = send_somehow(producer);
         if (producer->permit.left > 0 || below(&producer->random, 100) == 0)
             break;
@@ -247,7 +200,7 @@ static void check_counters(const struct round *round, int rc)
 static int consume(void *arg)
 {
     struct round *round = arg;
-    const uint64_t patience = below(&round->random, PRODUCERS * EACH / 2);
+    const uint64_t patience = below(&round->random, PRODUCERS * MADE_MAX / 2);
     const bool closes = below(&round->random, 2) == 0;
     int next[PRODUCERS] = {0};
     int rc = 0;
@@ -266,7 +219,7 @@ static int consume(void *arg)
         for (size_t i = 0; i < count; i++) {
             CHECK(messages[i].number >= next[messages[i].producer]); /* a sender's messages come in order */
             next[messages[i].producer] = messages[i].number + 1;
-            seal(round, &messages[i]);
+            seal(&round->fates, &messages[i]);
         }
     }
     check_counters(round, rc);
@@ -278,19 +231,7 @@ static int consume(void *arg)
 
 static void cancel_somebody(struct round *round, uint64_t choice)
 {
-    uint64_t *slot = choice < PRODUCERS ? &round->producers[choice].task : &round->task;
-    const rn_task task = {rn__load_relaxed(slot)}; /* rlx: 0 is no task */
-    rn_task_cancel(task, 0);
-}
-
-static void check_fates(const struct round *round)
-{
-    for (int i = 0; i < PRODUCERS; i++) {
-        for (int number = 0; number < EACH; number++) {
-            if (!CHECK_EQ(round->fates[i][number], number < round->producers[i].made))
-                FAIL("message %d of producer %d", number, i);
-        }
-    }
+    cancel_whoever_signed(choice < PRODUCERS ? &round->producers[choice].task : &round->task);
 }
 
 static struct actor *start_producer(struct round *round, int number, rn_mpsc_tx *tx, uint64_t seed)
@@ -307,8 +248,10 @@ static struct actor *start_producer(struct round *round, int number, rn_mpsc_tx 
 static void run_round(struct round *round, uint64_t seed)
 {
     static const size_t capacities[] = {1, 2, 3, 8, 64, RN_UNBOUNDED};
-    const rn_elem elem = {
-        .size = sizeof(struct message), .align = _Alignof(struct message), .drop = seal_dropped, .ctx = round};
+    const rn_elem elem = {.size = sizeof(struct message),
+                          .align = _Alignof(struct message),
+                          .drop = seal_dropped,
+                          .ctx = &round->fates};
     struct actor *actors[PRODUCERS];
     rn_mpsc_tx *tx;
     uint64_t random = seed;
@@ -327,7 +270,7 @@ static void run_round(struct round *round, uint64_t seed)
     for (int i = 0; i < PRODUCERS; i++)
         actor_join(actors[i]);
     actor_join(receiver);
-    check_fates(round);
+    check_fates(&round->fates);
 }
 
 EVERYWHERE(stress_permit_gives_every_message_one_fate)
