@@ -24,11 +24,20 @@ struct waiter {
     int rc;
 };
 
+/* The place stands before the count goes up: who sees the count may look at the place. */
+static void note_place(struct waiter *waiter)
+{
+    uint32_t before = rn__load_relaxed(waiter->order); /* rlx: the CAS decides */
+    do
+        waiter->place = before + 1;
+    while (!rn__cas_release(waiter->order, &before, before + 1)); /* read by came_back */
+}
+
 static int wait_once(void *arg)
 {
     struct waiter *waiter = arg;
     waiter->rc = rn_notify_wait_until(waiter->notify, waiter->deadline);
-    waiter->place = rn__add_acq_rel(waiter->order, 1) + 1; /* a count */
+    note_place(waiter);
     return waiter->rc;
 }
 
