@@ -386,15 +386,24 @@ TEST(mutex_misused_stops_a_debug_build)
     CHECK_RC(end(&holder), 0);
 }
 
+static int notify_one_that_waits(void *notify)
+{
+    WAIT_UNTIL(parked_in("notify wait") == 1);
+    rn_notify_one(notify);
+    return 0;
+}
+
 /* A plain thread is itself before its first wait and after it. */
 TEST(mutex_locked_before_the_first_wait_is_unlocked_after_it)
 {
     rn_mutex mutex = MUTEX;
-    rn_notify never = RN_NOTIFY_INIT;
+    rn_notify notify = RN_NOTIFY_INIT;
+    struct actor *notifier = actor_start(notify_one_that_waits, &notify);
     rn_mutex_lock(&mutex);
-    CHECK_RC(rn_notify_wait_until(&never, rn_in_ms(1)), RN_ETIMEDOUT);
+    CHECK_RC(rn_notify_wait(&notify), 0);
     CHECK(rn__party_current() != NULL);
     rn_mutex_unlock(&mutex);
+    CHECK_RC(actor_join(notifier), 0);
 }
 
 #endif

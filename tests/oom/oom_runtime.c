@@ -143,7 +143,12 @@ TEST(sleep_of_a_plain_thread_needs_no_memory)
 
 static rn_notify never = RN_NOTIFY_INIT;
 
-static int wait_for_notify(void)
+static int wait_for_ever(void)
+{
+    return rn_notify_wait(&never);
+}
+
+static int wait_2_ms(void)
 {
     return rn_notify_wait_until(&never, rn_in_ms(2));
 }
@@ -151,7 +156,7 @@ static int wait_for_notify(void)
 /* The thread's place in the table of parties cannot be had: told, not crashed; and later it can. */
 TEST(first_wait_of_a_plain_thread_without_memory_is_refused)
 {
-    CHECK_RC(wait_in_thread(wait_for_notify), RN_ENOMEM);
-    CHECK_RC(wait_for_notify(), RN_ETIMEDOUT);
-    CHECK_RC(wait_in_thread(wait_for_notify), RN_ETIMEDOUT);
+    CHECK_RC(wait_in_thread(wait_for_ever), RN_ENOMEM);
+    CHECK_RC(wait_2_ms(), RN_ETIMEDOUT);
+    CHECK_RC(wait_in_thread(wait_2_ms), RN_ETIMEDOUT);
 }

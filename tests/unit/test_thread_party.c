@@ -68,14 +68,22 @@ static int remember(void *where)
     return 0;
 }
 
+static int give_to_one_that_waits(void *what)
+{
+    WAIT_UNTIL(give(*(int *)what));
+    return 0;
+}
+
 TEST(thread_party_is_made_at_the_first_wait)
 {
     CHECK(rn__party_current() == NULL);
-    int got;
+    int got, seven = 7;
     CHECK_RC(take(&got, rn_at_ns(1)), RN_ETIMEDOUT);
     CHECK(rn__party_current() == NULL); /* it did not wait */
-    CHECK_RC(take(&got, rn_in_us(100)), RN_ETIMEDOUT);
+    struct actor *giver = actor_start(give_to_one_that_waits, &seven);
+    CHECK_RC(take(&got, RN_FOREVER), 0);
     CHECK(rn__party_current() != NULL);
+    CHECK_RC(actor_join(giver), 0);
 }
 
 TEST(thread_party_is_one_for_each_thread)
