@@ -389,19 +389,21 @@ ROOT(task_takes_a_struct_by_value)
 
 /* -- stacks ------------------------------------------------------------------------------------------------------ */
 
-/* Uses up about `bytes` of its stack. */
-static __attribute__((noinline)) size_t use_stack(size_t bytes)
+static const volatile char topmost = 1;
+
+/* Uses up about `bytes` of its stack. Each frame looks at the one above, or a compiler may make one of them all. */
+static __attribute__((noinline)) size_t use_stack(size_t bytes, const volatile char *above)
 {
     volatile char frame[512];
-    memset((char *)(uintptr_t)frame, 1, sizeof frame);
-    const size_t deeper = bytes <= sizeof frame ? 0 : use_stack(bytes - sizeof frame);
+    memset((char *)(uintptr_t)frame, *above, sizeof frame);
+    const size_t deeper = bytes <= sizeof frame ? 0 : use_stack(bytes - sizeof frame, frame);
     return deeper + (size_t)frame[sizeof frame - 1];
 }
 
 static int use_half(void *arg)
 {
     const size_t size = *(const size_t *)arg;
-    return use_stack(size / 2 - 1024) > 0;
+    return use_stack(size / 2 - 1024, &topmost) > 0;
 }
 
 static void check_stack_sizes(enum rn_place place)
@@ -462,20 +464,20 @@ ROOT(task_has_its_stack_size_also_behind_a_task_with_another)
 
 static int overflow(void *arg)
 {
-    return (int)use_stack(*(const size_t *)arg * 4);
+    return (int)use_stack(*(const size_t *)arg * 4, &topmost);
 }
 
 /* Frames that the compiler does not probe would step over a small guard. */
-static __attribute__((noinline)) int go_down(size_t frames)
+static __attribute__((noinline)) int go_down(size_t frames, const volatile char *above)
 {
     volatile char frame[8 * 1024];
-    frame[0] = frame[sizeof frame - 1] = 1;
-    return frames == 0 ? 0 : go_down(frames - 1) + frame[0];
+    frame[0] = frame[sizeof frame - 1] = *above;
+    return frames == 0 ? 0 : go_down(frames - 1, frame) + frame[0];
 }
 
 static int overflow_by_large_frames(void *arg)
 {
-    return go_down(*(const size_t *)arg / 1024);
+    return go_down(*(const size_t *)arg / 1024, &topmost);
 }
 
 struct overflow {
