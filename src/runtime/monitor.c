@@ -63,8 +63,11 @@ static void report_if_overdue(struct rn_runtime *runtime)
     if (at == 0 || at == RN__NEVER || late < 0)
         return;
     rn__worker_interrupt(runtime->workers[0], RN__ATTENTION_RETURN);
-    if (late >= OVERDUE_NS && rn__cas_seq_cst(&runtime->overdue_at, &at, 0)) /* GRACE-2 */
-        rn__runtime_report_stuck(runtime);
+    if (late < OVERDUE_NS || !rn__cas_seq_cst(&runtime->overdue_at, &at, 0)) /* GRACE-2 */
+        return;
+    const uint32_t left = rn__runtime_report_stuck(runtime);
+    rn__store_release(&runtime->reported, 1 + left); /* GRACE-3 */
+    rn__platform_futex_wake(&runtime->reported, 1);
 }
 
 static void run(void *arg)

@@ -24,6 +24,7 @@
  *          watcher, then count (Dekker)
  *  GO-1 start_threads() release -> GO-2 worker_thread() acquire: how many workers there are
  *  GRACE-1 drain_tasks() seq_cst -> GRACE-2 report_if_overdue() seq_cst: one of the two reports
+ *  GRACE-3 report_if_overdue() release -> GRACE-4 await_report() acquire: the lines on the log
  *  QUIET-3 stop() seq_cst -> QUIET-4 rn__spawn() seq_cst: steps 1 and 2 above
  */
 #include "runtime/runtime.h"
@@ -328,6 +329,16 @@ uint32_t rn__runtime_report_stuck(struct rn_runtime *runtime)
     return left;
 }
 
+/* The monitor may be at it still: who returns before the report is on the log may end the process without it. */
+static uint32_t await_report(struct rn_runtime *runtime)
+{
+    uint32_t reported;
+    while ((reported = rn__load_acquire(&runtime->reported)) == 0) /* GRACE-4 */
+        (void)rn__platform_futex_wait(&runtime->reported, 0, RN__NEVER);
+    rn__store_relaxed(&runtime->reported, 0); /* rlx: for the next round, which begins with GRACE-1 */
+    return reported - 1;
+}
+
 /* Worker 0 drains by running tasks, and one that never waits keeps it: then the monitor reports in its place. */
 static int drain_tasks(struct rn_runtime *runtime, bool (*drained)(struct rn_runtime *, int64_t))
 {
@@ -335,10 +346,10 @@ static int drain_tasks(struct rn_runtime *runtime, bool (*drained)(struct rn_run
         const int64_t deadline = end_of_grace(runtime);
         rn__store_seq_cst(&runtime->overdue_at, deadline); /* GRACE-1 */
         const bool done = drained(runtime, deadline);
-        const bool reported = rn__exchange_seq_cst(&runtime->overdue_at, 0) == 0; /* GRACE-1 */
+        const bool by_monitor = rn__exchange_seq_cst(&runtime->overdue_at, 0) == 0; /* GRACE-1 */
         if (done)
             return 0;
-        const uint32_t left = reported ? 1 : rn__runtime_report_stuck(runtime);
+        const uint32_t left = by_monitor ? await_report(runtime) : rn__runtime_report_stuck(runtime);
         if (left > 0 && runtime->on_stuck == RN_STUCK_ABANDON)
             return RN_ETIMEDOUT;
     }

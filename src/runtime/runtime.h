@@ -37,6 +37,7 @@ struct rn_runtime {
     uint32_t go;                        /* the number of workers is settled; what new threads wait for */
     uint32_t quit;                      /* workers leave their loop */
     int64_t overdue_at;                 /* the grace time ends then; 0: nobody waits for that, or it was reported */
+    uint32_t reported;                  /* 1 + how many tasks the monitor has named in place of worker 0 */
     uint32_t quiet;                     /* worker 0 under rn_run leaves its loop */
 
     RN__LINE_ALIGNED struct rn__lock lock; /* protects what follows */
