@@ -50,6 +50,8 @@ struct rn__operation_kind {
     /* Outside every lock, in the caller, after it is out of the queue: it has happened with this code, and gives what
      * the code is in the end; or RN__PENDING, it has not. Leaves the operation as it was made. */
     int (*finish)(struct rn__operation *operation, int rc);
+    /* When it will have happened, with 0, though nobody does anything. NULL: never. */
+    int64_t (*due)(const struct rn__operation *operation);
 };
 
 struct rn__operation {

@@ -38,8 +38,16 @@ static bool timeout_ready(const struct rn__operation *operation)
     return false;
 }
 
-static const struct rn__operation_kind timeout_kind = {
-    .verb = "deadline", .begin = timeout_begin, .attempt = timeout_attempt, .ready = timeout_ready};
+static int64_t timeout_due(const struct rn__operation *operation)
+{
+    return timeout_of(operation)->at.at;
+}
+
+static const struct rn__operation_kind timeout_kind = {.verb = "deadline",
+                                                       .begin = timeout_begin,
+                                                       .attempt = timeout_attempt,
+                                                       .ready = timeout_ready,
+                                                       .due = timeout_due};
 
 rn_case rn_deadline_case(rn_deadline deadline)
 {
@@ -123,6 +131,11 @@ static void attempt_all(struct selection *selection)
     }
 }
 
+static int64_t due_at(const struct rn__operation *operation)
+{
+    return operation->kind->due == NULL ? RN__NEVER : operation->kind->due(operation);
+}
+
 /* None was possible at once. false: none ever will be. */
 static bool may_happen(struct selection *selection, rn_deadline deadline)
 {
@@ -133,8 +146,8 @@ static bool may_happen(struct selection *selection, rn_deadline deadline)
         if (operation == NULL)
             continue;
         any = true;
-        if (operation->kind == &timeout_kind && timeout_of(operation)->at.at < selection->until)
-            selection->until = timeout_of(operation)->at.at;
+        if (due_at(operation) < selection->until)
+            selection->until = due_at(operation);
     }
     return any;
 }
@@ -228,7 +241,7 @@ static int time_out(struct selection *selection)
 {
     for (uint32_t index = 0; index < selection->count; index++) {
         const struct rn__operation *operation = operation_at(selection, index);
-        if (operation == NULL || operation->kind != &timeout_kind || timeout_of(operation)->at.at != selection->until)
+        if (operation == NULL || due_at(operation) != selection->until)
             continue;
         selection->winner = index;
         selection->rc = 0;
