@@ -32,6 +32,7 @@
 
 #include <runnel/base.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -70,6 +71,21 @@ typedef struct rn_mutex {
 RN_API void rn_mutex_lock(rn_mutex *mutex);
 RN_API RN_MUST_USE int rn_mutex_try_lock(rn_mutex *mutex);
 RN_API RN_MUST_USE int rn_mutex_lock_until(rn_mutex *mutex, rn_deadline deadline);
+
+/**
+ * rn_mutex_lock_case - for a select (select.h)
+ *
+ * While it waits it stands in the line like the call.
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; the mutex must stay until the select has returned. Whoever selected holds it if this case is the
+ *           one that happens
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of NULL one that never happens
+ */
+RN_MUST_USE RN_API rn_case rn_mutex_lock_case(rn_mutex *mutex);
 
 /**
  * rn_mutex_unlock - give it up, to the one that has waited longest

@@ -32,6 +32,7 @@
 
 #include <runnel/base.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -88,6 +89,23 @@ RN_API RN_MUST_USE int rn_rwlock_read_until(rn_rwlock *lock, rn_deadline deadlin
 RN_API void rn_rwlock_write(rn_rwlock *lock);
 RN_API RN_MUST_USE int rn_rwlock_try_write(rn_rwlock *lock);
 RN_API RN_MUST_USE int rn_rwlock_write_until(rn_rwlock *lock, rn_deadline deadline);
+
+/**
+ * rn_rwlock_read_case, rn_rwlock_write_case - for a select (select.h)
+ *
+ * While it waits it stands in the line like the call: those who come later wait behind it, also another case of the
+ * same select.
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; the lock must stay until the select has returned. Whoever selected holds it, so, if this case is
+ *           the one that happens
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of NULL one that never happens
+ */
+RN_MUST_USE RN_API rn_case rn_rwlock_read_case(rn_rwlock *lock);
+RN_MUST_USE RN_API rn_case rn_rwlock_write_case(rn_rwlock *lock);
 
 /**
  * rn_rwlock_unlock_read, rn_rwlock_unlock_write - give it up

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* select.h - wait for several operations at once: exactly one happens, the others have no effect.
  *
- * A case is an operation that has not begun: a receive, a send, the end of a task. Put some into an array and select
- * makes one of them happen, whichever can happen first, and says which. Each page has the cases of its own calls: the
- * name is that of the call, with _case behind it, and the arguments are the same. A send case takes the address of
- * its message.
+ * A case is an operation that has not begun: a receive, a send, a lock, the end of a task. Put some into an array and
+ * select makes one of them happen, whichever can happen first, and says which. Each page has the cases of its own
+ * calls: the name is that of the call, with _case behind it, and the arguments are the same. A send case takes the
+ * address of its message.
  *
  * Use:
  *     enum { JOB, OUT, STOP, N };

@@ -24,6 +24,7 @@
 
 #include <runnel/base.h>
 #include <runnel/error.h>
+#include <runnel/select.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -77,6 +78,22 @@ RN_API RN_MUST_USE int rn_semaphore_init(rn_semaphore *semaphore, size_t permits
 RN_API RN_MUST_USE int rn_semaphore_acquire(rn_semaphore *semaphore, size_t count);
 RN_API RN_MUST_USE int rn_semaphore_try_acquire(rn_semaphore *semaphore, size_t count);
 RN_API RN_MUST_USE int rn_semaphore_acquire_until(rn_semaphore *semaphore, size_t count, rn_deadline deadline);
+
+/**
+ * rn_semaphore_acquire_case - for a select (select.h)
+ *
+ * While it waits it stands in the line like the call: those who come later wait behind it, also another case of the
+ * same select.
+ *
+ * Context:  anywhere; never waits
+ * Owner:    a value; the semaphore must stay until the select has returned. The permits are yours if this case is the
+ *           one that happens, with rc 0
+ * Cancel:   uncancellable (never waits)
+ * Order:    none
+ * Memory:   none
+ * Returns:  the case; of NULL one that never happens
+ */
+RN_MUST_USE RN_API rn_case rn_semaphore_acquire_case(rn_semaphore *semaphore, size_t count);
 
 /**
  * rn_semaphore_release - give permits back, or add new ones

@@ -14,6 +14,11 @@ RN__NOINLINE uint64_t rn__caller(void)
     return self != NULL && self->kind->cancellable ? (uintptr_t)self : (uintptr_t)&here;
 }
 
+void rn__begin_as_caller(struct rn__operation *operation)
+{
+    operation->data = rn__caller_as_data();
+}
+
 /* A plain thread that gets no party has nothing to stand in line with. It looks again and again, because the other
  * way out would be to go on without the lock. */
 void rn__await_surely(struct rn__operation *operation)

@@ -17,6 +17,15 @@
  * plain thread's first wait. */
 uint64_t rn__caller(void);
 
+/* An operation on a lock carries it in place of an address, in debug builds. A case of a select gets it when it
+ * begins: it may have been made by another one than who waits. */
+static inline void *rn__caller_as_data(void)
+{
+    return (void *)(uintptr_t)(RN__CHECKED ? rn__caller() : 0);
+}
+
+void rn__begin_as_caller(struct rn__operation *operation);
+
 /* For locks whose caller looks at no result: waits, uncancellable, until the operation has happened with 0. Where
  * that cannot be it is the end of the program. */
 void rn__await_surely(struct rn__operation *operation);

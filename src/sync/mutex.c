@@ -8,6 +8,7 @@
 #include "sync/mutex.h"
 
 #include "sync/holder.h"
+#include "wait/select.h"
 
 /* The public struct inside (may_alias: as in notify.c). */
 struct __attribute__((may_alias)) mutex {
@@ -46,13 +47,19 @@ static int attempt_lock(struct rn__operation *operation, struct rn__wakes *wakes
     return 0;
 }
 
-/* The same for a call that waits. */
-static int attempt_lock_checked(struct rn__operation *operation, struct rn__wakes *wakes)
+/* The caller is about to wait: for itself? */
+static void check_waiting(struct rn__operation *operation)
 {
     const struct mutex *mutex = operation->object;
-    const int rc = attempt_lock(operation, wakes);
-    if (RN__CHECKED && rc != 0 && mutex->holder == (uintptr_t)operation->data)
+    if (RN__CHECKED && mutex->holder == (uintptr_t)operation->data)
         rn__misused("mutex", mutex->name, "locked again by the one that holds it");
+}
+
+static int attempt_lock_checked(struct rn__operation *operation, struct rn__wakes *wakes)
+{
+    const int rc = attempt_lock(operation, wakes);
+    if (rc != 0)
+        check_waiting(operation);
     return rc;
 }
 
@@ -67,7 +74,7 @@ static struct rn__operation locking(struct mutex *mutex, const struct rn__operat
         .queue = &mutex->line,
         .object = mutex,
         .name = mutex->name,
-        .data = (void *)(uintptr_t)(RN__CHECKED ? rn__caller() : 0),
+        .data = rn__caller_as_data(),
     };
 }
 
@@ -93,6 +100,29 @@ int rn_mutex_try_lock(rn_mutex *mutex)
         return RN_EINVAL;
     struct rn__operation operation = locking(inside(mutex), &kind_try_lock);
     return rn__attempt(&operation, RN_EAGAIN);
+}
+
+static bool lock_ready(const struct rn__operation *operation)
+{
+    const struct mutex *mutex = operation->object;
+    return !mutex->held;
+}
+
+/* A case may only try; that it will wait is known when it stands in the line. */
+static const struct rn__operation_kind kind_lock_case = {
+    .verb = "mutex lock",
+    .attempt = attempt_lock,
+    .begin = rn__begin_as_caller,
+    .ready = lock_ready,
+    .stand = check_waiting,
+};
+
+rn_case rn_mutex_lock_case(rn_mutex *mutex)
+{
+    rn_case made = {0};
+    if (mutex != NULL)
+        *rn__case_operation(&made) = locking(inside(mutex), &kind_lock_case);
+    return made;
 }
 
 /* ------------------------------------------------------------------------------------------------ unlocking -- */

@@ -12,6 +12,7 @@
 #include <runnel/rwlock.h>
 
 #include "sync/holder.h"
+#include "wait/select.h"
 
 enum { NOBODY = 0 };
 #define WRITER UINT32_MAX
@@ -54,11 +55,23 @@ static void hold(struct rwlock *lock, uint32_t holders, const struct rn__operati
     lock->holder = (uintptr_t)by->data;
 }
 
+static bool read_ready(const struct rn__operation *operation)
+{
+    const struct rwlock *lock = operation->object;
+    return lock->line.first == NULL && reader_may(lock);
+}
+
+static bool write_ready(const struct rn__operation *operation)
+{
+    const struct rwlock *lock = operation->object;
+    return lock->line.first == NULL && writer_may(lock);
+}
+
 static int attempt_read(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct rwlock *lock = operation->object;
     (void)wakes;
-    if (lock->line.first != NULL || !reader_may(lock))
+    if (!read_ready(operation))
         return RN__PENDING;
     hold(lock, lock->holders + 1, operation);
     return 0;
@@ -68,14 +81,14 @@ static int attempt_write(struct rn__operation *operation, struct rn__wakes *wake
 {
     struct rwlock *lock = operation->object;
     (void)wakes;
-    if (lock->line.first != NULL || !writer_may(lock))
+    if (!write_ready(operation))
         return RN__PENDING;
     hold(lock, WRITER, operation);
     return 0;
 }
 
 /* The caller is about to wait: for itself? */
-static void check_waiting(const struct rn__operation *operation)
+static void check_waiting(struct rn__operation *operation)
 {
     const struct rwlock *lock = operation->object;
     if (RN__CHECKED && lock->holders != NOBODY && lock->holder == (uintptr_t)operation->data)
@@ -104,6 +117,23 @@ static const struct rn__operation_kind kind_read = {
     .verb = "rwlock read", .attempt = attempt_read_checked, .leave = leave_line};
 static const struct rn__operation_kind kind_write = {
     .verb = "rwlock write", .attempt = attempt_write_checked, .leave = leave_line};
+/* Cases may only try; that one will wait is known when it stands in the line. */
+static const struct rn__operation_kind kind_read_case = {
+    .verb = "rwlock read",
+    .attempt = attempt_read,
+    .leave = leave_line,
+    .begin = rn__begin_as_caller,
+    .ready = read_ready,
+    .stand = check_waiting,
+};
+static const struct rn__operation_kind kind_write_case = {
+    .verb = "rwlock write",
+    .attempt = attempt_write,
+    .leave = leave_line,
+    .begin = rn__begin_as_caller,
+    .ready = write_ready,
+    .stand = check_waiting,
+};
 static const struct rn__operation_kind kind_try_read = {.verb = "rwlock try_read", .attempt = attempt_read};
 static const struct rn__operation_kind kind_try_write = {.verb = "rwlock try_write", .attempt = attempt_write};
 
@@ -112,7 +142,7 @@ static const struct rn__operation_kind kind_try_write = {.verb = "rwlock try_wri
 static bool serve_head(struct rwlock *lock, struct rn__wakes *wakes)
 {
     struct rn__operation *head = rn__operation_of(lock->line.first);
-    const bool reads = head->kind == &kind_read;
+    const bool reads = head->kind == &kind_read || head->kind == &kind_read_case;
     if (reads ? !reader_may(lock) : !writer_may(lock))
         return false;
     if (!rn__waiter_claim(&head->waiter))
@@ -141,7 +171,7 @@ static struct rn__operation locking(struct rwlock *lock, const struct rn__operat
         .queue = &lock->line,
         .object = lock,
         .name = lock->name,
-        .data = (void *)(uintptr_t)(RN__CHECKED ? rn__caller() : 0),
+        .data = rn__caller_as_data(),
     };
 }
 
@@ -197,6 +227,24 @@ int rn_rwlock_try_write(rn_rwlock *lock)
 int rn_rwlock_write_until(rn_rwlock *lock, rn_deadline deadline)
 {
     return lock_until(lock, &kind_write, deadline);
+}
+
+static rn_case case_of(rn_rwlock *lock, const struct rn__operation_kind *kind)
+{
+    rn_case made = {0};
+    if (lock != NULL)
+        *rn__case_operation(&made) = locking(inside(lock), kind);
+    return made;
+}
+
+rn_case rn_rwlock_read_case(rn_rwlock *lock)
+{
+    return case_of(lock, &kind_read_case);
+}
+
+rn_case rn_rwlock_write_case(rn_rwlock *lock)
+{
+    return case_of(lock, &kind_write_case);
 }
 
 /* ------------------------------------------------------------------------------------------------ unlocking -- */

@@ -12,7 +12,7 @@
  */
 #include <runnel/semaphore.h>
 
-#include "wait/await.h"
+#include "wait/select.h"
 
 /* The public struct inside (may_alias: as in notify.c). */
 struct __attribute__((may_alias)) semaphore {
@@ -49,16 +49,22 @@ static size_t wanted(const struct rn__operation *operation)
     return (size_t)(uintptr_t)operation->data;
 }
 
+static bool acquire_ready(const struct rn__operation *operation)
+{
+    const struct semaphore *semaphore = operation->object;
+    const size_t count = wanted(operation);
+    return semaphore->closed || count == 0 || (semaphore->line.first == NULL && semaphore->permits >= count);
+}
+
 static int attempt_acquire(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct semaphore *semaphore = operation->object;
-    const size_t count = wanted(operation);
     (void)wakes;
     if (semaphore->closed)
         return RN_CLOSED;
-    if (count > 0 && (semaphore->line.first != NULL || semaphore->permits < count))
+    if (!acquire_ready(operation))
         return RN__PENDING;
-    semaphore->permits -= count;
+    semaphore->permits -= wanted(operation);
     return 0;
 }
 
@@ -88,7 +94,7 @@ static void leave_line(struct rn__operation *operation, struct rn__wakes *wakes)
 }
 
 static const struct rn__operation_kind kind_acquire = {
-    .verb = "semaphore acquire", .attempt = attempt_acquire, .leave = leave_line};
+    .verb = "semaphore acquire", .attempt = attempt_acquire, .leave = leave_line, .ready = acquire_ready};
 
 static int acquire_init(struct rn__operation *operation, rn_semaphore *public_semaphore, size_t count)
 {
@@ -123,6 +129,14 @@ int rn_semaphore_try_acquire(rn_semaphore *semaphore, size_t count)
     struct rn__operation operation;
     const int rc = acquire_init(&operation, semaphore, count);
     return rc == 0 ? rn__attempt(&operation, RN_EAGAIN) : rc;
+}
+
+rn_case rn_semaphore_acquire_case(rn_semaphore *semaphore, size_t count)
+{
+    rn_case made = {0};
+    if (semaphore == NULL)
+        return made;
+    return acquire_init(rn__case_operation(&made), semaphore, count) == 0 ? made : rn__case_refused();
 }
 
 /* ------------------------------------------------------------------------------------------ all other calls -- */

@@ -52,6 +52,10 @@ EVERYWHERE(select_case_of_a_null_end_never_happens)
                        rn_watch_recv_case(NULL, &value),
                        rn_watch_changed_case(NULL),
                        rn_notify_wait_case(NULL),
+                       rn_semaphore_acquire_case(NULL, 1),
+                       rn_mutex_lock_case(NULL),
+                       rn_rwlock_read_case(NULL),
+                       rn_rwlock_write_case(NULL),
                        rn_join_case(RN_NO_TASK, &value),
                        rn_deadline_case(RN_FOREVER)};
     CHECK_RC(rn_select(cases, RN_COUNT(cases)), RN_EDEADLK);

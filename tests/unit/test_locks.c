@@ -206,3 +206,36 @@ ROOT(caller_is_a_number_for_each_party)
     CHECK(mine != of_task && mine != of_thread && of_task != of_thread);
     CHECK(mine == rn__caller());
 }
+
+/* -- cases of a select ------------------------------------------------------------------------------------------- */
+
+/* What ready() says is what an attempt would: a select looks once more before it stands in a line. */
+static void check_ready(rn_case one, bool ready)
+{
+    struct rn__operation *operation = rn__case_operation(&one);
+    CHECK_EQ(operation->kind->ready(operation), ready);
+    CHECK_EQ(rn__attempt(operation, RN__PENDING) != RN__PENDING, ready);
+}
+
+TEST(locks_ready_says_what_an_attempt_would)
+{
+    rn_semaphore semaphore = RN_SEMAPHORE_INIT(2);
+    rn_mutex mutex = RN_MUTEX_INIT;
+    rn_rwlock lock = RN_RWLOCK_INIT;
+    check_ready(rn_semaphore_acquire_case(&semaphore, 3), false);
+    check_ready(rn_semaphore_acquire_case(&semaphore, 2), true);
+    check_ready(rn_semaphore_acquire_case(&semaphore, 1), false);
+    check_ready(rn_semaphore_acquire_case(&semaphore, 0), true);
+    rn_semaphore_close(&semaphore);
+    check_ready(rn_semaphore_acquire_case(&semaphore, 1), true);
+    check_ready(rn_mutex_lock_case(&mutex), true);
+    check_ready(rn_mutex_lock_case(&mutex), false);
+    check_ready(rn_rwlock_read_case(&lock), true);
+    check_ready(rn_rwlock_write_case(&lock), false);
+    check_ready(rn_rwlock_read_case(&lock), true);
+    rn_rwlock_unlock_read(&lock);
+    rn_rwlock_unlock_read(&lock);
+    check_ready(rn_rwlock_write_case(&lock), true);
+    check_ready(rn_rwlock_write_case(&lock), false);
+    check_ready(rn_rwlock_read_case(&lock), false);
+}
