@@ -63,13 +63,13 @@ enum rn_on_stuck {
 /* All zero: the defaults. */
 typedef struct rn_runtime_opts {
     uint32_t workers;      /* <= RN_WORKERS_MAX; 0: $RN_WORKERS, else one per CPU that affinity and cgroup leave */
-    uint32_t max_blocking; /* threads for blocking jobs, < 2^31; as many jobs again may wait for one; 0: 64 */
+    uint32_t max_blocking; /* threads for blocking jobs and RN_PLACE_POOL, < 2^31; as many again may wait; 0: 64 */
     size_t stack_size;     /* of the root and of tasks that ask for none: RN_STACK_SIZE_MIN .. RN_STACK_SIZE_MAX, in
                               between rounded up to a power of two; committed as touched; 0: 64 KiB */
     int64_t grace_ns;      /* 0: one second; negative: RN_EINVAL */
     enum rn_on_stuck on_stuck;
     uint32_t flags;     /* 0 */
-    const char *name;   /* copied, 31 bytes; begins the names of the threads */
+    const char *name;   /* copied, 31 bytes; begins the names of the threads: "web", "web-blocking" */
     uint32_t reserved0; /* 0 */
     uint32_t reserved1; /* 0 */
     uint64_t reserved[6];

@@ -25,7 +25,7 @@
  * Costs:             spawn and join: no heap for arguments up to 64 bytes; stack pages as they are touched, which
  *                    stay with the worker for the next task. A join that has to wait: one wake-up.
  * Another shape:     a result in the middle of a longer conversation: oneshot. A call that blocks its thread:
- *                    blocking.h, or RN_PLACE_THREAD if it does so all the time.
+ *                    blocking.h, RN_PLACE_POOL to have it beside you; RN_PLACE_THREAD if it does so all the time.
  *
  * Inside a task: errno is the task's own. Addresses of thread-local variables stay valid, their values are shared
  * with the other tasks of the worker: do not keep one over a wait. Do not hold a pthread mutex over a wait. A task
@@ -58,8 +58,16 @@ enum rn_place {
     RN_PLACE_NEAR = 1,   /* the caller's worker: for tasks that talk to each other more than they compute */
     RN_PLACE_SPREAD = 2, /* over all workers, evenly: for long-lived tasks that compute */
     RN_PLACE_WORKER = 3, /* the worker of that number, for libraries that want all calls on one thread */
-    RN_PLACE_THREAD = 4  /* a thread of its own, for tasks that block: databases, drivers, user interfaces */
+    RN_PLACE_THREAD = 4, /* a thread of its own, for tasks that block: databases, drivers, user interfaces */
+    RN_PLACE_POOL = 5    /* a thread of the blocking pool, for a call that blocks and comes back: see below */
 };
+
+/* A task with RN_PLACE_POOL is what rn_blocking is to a call (blocking.h): it has a handle, a name and a result, is
+ * joined, also by a case of a select, and cancelled. It keeps its thread from start to end, and blocks only that when
+ * it waits. At most max_blocking of them run (runtime.h), as many again wait for a thread; then rn_spawn says
+ * RN_EAGAIN. The thread is used again: what a task changes about it, thread-locals, rounding mode or signal mask, the
+ * next one finds. No stack_size, no flags. One that runs for ever would keep a thread from others: RN_PLACE_THREAD is
+ * right for it. Tasks of the pool that wait for others of the pool to start may wait for ever when it is full. */
 
 enum {
     RN_TASK_FLOAT_CONTROL = 1u << 0 /* keep the floating-point rounding mode and flags per task (a few ns a switch) */
@@ -122,8 +130,9 @@ typedef struct rn_site {
  * Cancel:   uncancellable: a cancelled task can still spawn
  * Order:    the call happens-before the first statement of @fn
  * Memory:   a task's block, from a pool; address space for its stack; a buffer for a copy of more than 64 bytes
- * Returns:  0 | RN_ENOMEM memory, address space or (RN_PLACE_THREAD) threads | RN_NO_RUNTIME | RN_SHUTDOWN |
- *           RN_EINVAL no @fn, bad options, @size too large
+ * Returns:  0 | RN_ENOMEM memory, address space or (RN_PLACE_THREAD, RN_PLACE_POOL) threads | RN_EAGAIN
+ *           (RN_PLACE_POOL) the blocking pool is full | RN_NO_RUNTIME | RN_SHUTDOWN | RN_EINVAL no @fn, bad options,
+ *           @size too large
  */
 RN_MUST_USE RN_API int rn__spawn(rn_site *site, rn_task *out, rn_fn *fn, void *arg, const rn_spawn_opts *opts);
 RN_MUST_USE RN_API int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size_t size,

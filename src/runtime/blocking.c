@@ -12,9 +12,14 @@
  *                     (gone, never ran)            ABANDONED: the thread cleans up after it
  *
  * One lock, the pool's, protects all of it; fn and abandoned run outside.
+ *
+ * A task of the pool is a job too, and has no states here: it runs once in any case, cancelled or not, and whoever
+ * waits for it joins it.
  */
 #include "runtime/blocking.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -28,7 +33,7 @@
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
 
 struct job {
-    struct job *next;
+    struct rn__blocking_job queued;
     rn_fn *fn;
     void *arg;
     void (*abandoned)(void *arg);
@@ -52,11 +57,13 @@ struct rn__blocking_pool {
     uint32_t threads;
     uint32_t idle; /* threads that will look for a job: they sleep, or have only just been created */
     uint32_t queued;
+    uint32_t tasks;    /* threads that run one */
     uint32_t pushed;   /* counts; what idle threads sleep on */
     uint32_t finished; /* counts jobs; what the one who stops the pool sleeps on */
     bool quit;
-    struct job *first;
-    struct job *last;
+    struct rn__blocking_job *first;
+    struct rn__blocking_job *last;
+    char name[16];               /* of the threads */
     struct pool_thread *running; /* all that have not ended */
     struct pool_thread *ended;   /* to be joined */
     uint32_t left_behind;        /* threads that were busy when the pool was stopped; the last one frees it */
@@ -64,7 +71,7 @@ struct rn__blocking_pool {
 
 /* ------------------------------------------------------------------------------------------------ the queue -- */
 
-static void queue_push(struct rn__blocking_pool *pool, struct job *job)
+static void queue_push(struct rn__blocking_pool *pool, struct rn__blocking_job *job)
 {
     job->next = NULL;
     if (pool->last != NULL)
@@ -76,9 +83,9 @@ static void queue_push(struct rn__blocking_pool *pool, struct job *job)
     rn__store_relaxed(&pool->pushed, pool->pushed + 1); /* rlx: under the lock; the futex compares it */
 }
 
-static struct job *queue_pop(struct rn__blocking_pool *pool)
+static struct rn__blocking_job *queue_pop(struct rn__blocking_pool *pool)
 {
-    struct job *job = pool->first;
+    struct rn__blocking_job *job = pool->first;
     pool->first = job->next;
     if (pool->first == NULL)
         pool->last = NULL;
@@ -86,10 +93,10 @@ static struct job *queue_pop(struct rn__blocking_pool *pool)
     return job;
 }
 
-static void queue_remove(struct rn__blocking_pool *pool, struct job *job)
+static void queue_remove(struct rn__blocking_pool *pool, const struct rn__blocking_job *job)
 {
-    struct job *before = NULL;
-    for (struct job *at = pool->first; at != job; at = at->next)
+    struct rn__blocking_job *before = NULL;
+    for (struct rn__blocking_job *at = pool->first; at != job; at = at->next)
         before = at;
     if (before == NULL)
         pool->first = job->next;
@@ -110,15 +117,8 @@ static void thread_remove(struct rn__blocking_pool *pool, const struct pool_thre
     *link = thread->next;
 }
 
-static void clean_up(struct job *job)
-{
-    if (job->abandoned != NULL)
-        job->abandoned(job->arg);
-    rn__free(job, job->size);
-}
-
-/* Under the lock: the job has been run, and cleaned up after if that was for us to do. From here on whoever stops the
- * pool waits for the thread and no longer for the job. */
+/* Under the lock: the job has been run. From here on whoever stops the pool waits for the thread and no longer for
+ * the job. */
 static void finish(struct pool_thread *self)
 {
     struct rn__blocking_pool *pool = self->pool;
@@ -129,28 +129,11 @@ static void finish(struct pool_thread *self)
 }
 
 /* Under the lock, which is given up meanwhile. */
-static void run_job(struct pool_thread *self, struct job *job)
+static void run_job(struct pool_thread *self, struct rn__blocking_job *job)
 {
-    struct rn__blocking_pool *pool = self->pool;
-    struct rn__wakes wakes = {0};
     self->busy = true;
-    job->state = JOB_RUNNING;
-    rn__lock_release(&pool->lock);
-    const int result = job->fn(job->arg);
-    rn__lock_acquire(&pool->lock);
-    if (job->state == JOB_ABANDONED) {
-        rn__lock_release(&pool->lock);
-        clean_up(job);
-        rn__lock_acquire(&pool->lock);
-    } else {
-        job->result = result;
-        job->state = JOB_DONE;
-        rn__wakes_add_all(&wakes, &job->waiter, 0);
-    }
+    job->run(self->pool, job);
     finish(self);
-    rn__lock_release(&pool->lock); /* now the job may be gone */
-    rn__wakes_run(&wakes);
-    rn__lock_acquire(&pool->lock);
 }
 
 /* Under the lock: false if nothing came for so long that this thread is not needed any more. */
@@ -206,7 +189,7 @@ static bool thread_add(struct rn__blocking_pool *pool)
     if (thread == NULL)
         return false;
     *thread = (struct pool_thread){.pool = pool, .next = pool->running};
-    if (!rn__platform_thread_create(&thread->thread, thread_run, thread, "rn-blocking", true, 0)) {
+    if (!rn__platform_thread_create(&thread->thread, thread_run, thread, pool->name, true, 0)) {
         rn__free(thread, sizeof *thread);
         return false;
     }
@@ -228,12 +211,13 @@ static void join_all(struct pool_thread *thread)
 
 /* ------------------------------------------------------------------------------------------------ the pool -- */
 
-int rn__blocking_init(struct rn__blocking *blocking, uint32_t max)
+int rn__blocking_init(struct rn__blocking *blocking, uint32_t max, const char *name)
 {
     blocking->pool = rn__alloc_zeroed(sizeof *blocking->pool);
     if (blocking->pool == NULL)
         return RN_ENOMEM;
     blocking->pool->max = max;
+    (void)snprintf(blocking->pool->name, sizeof blocking->pool->name, "%.6s-blocking", name);
     return 0;
 }
 
@@ -279,22 +263,23 @@ void rn__blocking_stop(struct rn__blocking *blocking, int64_t deadline)
     for (;;) {
         const uint32_t finished = pool->finished;
         struct pool_thread *threads = take_free_threads(pool);
-        const bool all = pool->running == NULL;
-        if (!all && !in_time)
+        const bool all = pool->running == NULL, any_task = pool->tasks > 0;
+        const bool late = !all && !in_time && !any_task;
+        if (late)
             leave_behind(pool);
         rn__lock_release(&pool->lock);
         join_all(threads);
         if (all)
             rn__free(pool, sizeof *pool);
-        if (all || !in_time)
+        if (all || late)
             return;
-        in_time = rn__platform_futex_wait(&pool->finished, finished, deadline);
+        in_time = rn__platform_futex_wait(&pool->finished, finished, any_task ? RN__NEVER : deadline);
         rn__lock_acquire(&pool->lock);
     }
 }
 
 /* 0, RN_EAGAIN, RN_ENOMEM. On anything but 0 the job is in no queue. */
-static int submit_locked(struct rn__blocking_pool *pool, struct job *job)
+static int submit_locked(struct rn__blocking_pool *pool, struct rn__blocking_job *job)
 {
     const bool wants_thread = pool->idle <= pool->queued;
     if (wants_thread && pool->threads < pool->max && !thread_add(pool) && pool->threads == 0)
@@ -305,7 +290,7 @@ static int submit_locked(struct rn__blocking_pool *pool, struct job *job)
     return 0;
 }
 
-static int submit(struct rn__blocking_pool *pool, struct job *job)
+static int submit(struct rn__blocking_pool *pool, struct rn__blocking_job *job)
 {
     rn__lock_acquire(&pool->lock);
     struct pool_thread *ended = pool->ended;
@@ -318,7 +303,57 @@ static int submit(struct rn__blocking_pool *pool, struct job *job)
     return rc;
 }
 
+/* ------------------------------------------------------------------------------------------- tasks as jobs -- */
+
+/* The thread may be a party of its own already: an earlier job has waited on it. */
+static void run_task(struct rn__blocking_pool *pool, struct rn__blocking_job *job)
+{
+    struct rn__task *task = rn__container_of(job, struct rn__task, job);
+    struct rn__party *thread = rn__party_current();
+    pool->tasks++;
+    rn__lock_release(&pool->lock);
+    errno = 0;
+    rn__task_run_here(task);
+    rn__party_set_current(thread);
+    rn__lock_acquire(&pool->lock);
+    pool->tasks--;
+}
+
+int rn__pool_start(struct rn__task *task)
+{
+    task->job.run = run_task;
+    return submit(task->runtime->blocking.pool, &task->job);
+}
+
 /* ------------------------------------------------------------------------------------------------ the calls -- */
+
+static void clean_up(struct job *job)
+{
+    if (job->abandoned != NULL)
+        job->abandoned(job->arg);
+    rn__free(job, job->size);
+}
+
+static void run_call(struct rn__blocking_pool *pool, struct rn__blocking_job *queued)
+{
+    struct job *job = rn__container_of(queued, struct job, queued);
+    struct rn__wakes wakes = {0};
+    job->state = JOB_RUNNING;
+    rn__lock_release(&pool->lock);
+    const int result = job->fn(job->arg);
+    rn__lock_acquire(&pool->lock);
+    const bool is_abandoned = job->state == JOB_ABANDONED;
+    if (!is_abandoned) {
+        job->result = result;
+        job->state = JOB_DONE;
+        rn__wakes_add_all(&wakes, &job->waiter, 0);
+    }
+    rn__lock_release(&pool->lock); /* now the job may be gone, but for an abandoned one */
+    rn__wakes_run(&wakes);
+    if (is_abandoned)
+        clean_up(job);
+    rn__lock_acquire(&pool->lock);
+}
 
 static int job_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
@@ -343,7 +378,7 @@ static enum job_state give_up(struct rn__blocking_pool *pool, struct job *job)
     rn__lock_acquire(&pool->lock);
     const enum job_state state = job->state;
     if (state == JOB_QUEUED)
-        queue_remove(pool, job);
+        queue_remove(pool, &job->queued);
     else if (state == JOB_RUNNING && job->size > 0)
         job->state = JOB_ABANDONED;
     rn__lock_release(&pool->lock);
@@ -362,14 +397,27 @@ static int check(rn_fn *fn, struct rn__blocking_pool **pool)
     return rn__await_entry(RN__UNCANCELLABLE);
 }
 
+/* The thread belongs to the caller, who may block it. A task of the pool would else wait for its job while it keeps
+ * the thread that the job needs. */
+static int call_here(rn_fn *fn, void *arg, int *result)
+{
+    const int returned = fn(arg);
+    if (result != NULL)
+        *result = returned;
+    return 0;
+}
+
 int rn_blocking(rn_fn *fn, void *arg, int *result)
 {
-    struct rn__blocking_pool *pool;
-    struct job job = {.fn = fn, .arg = arg};
-    int rc = check(fn, &pool);
-    if (rc == 0)
-        rc = rn__await_entry(RN__CANCELLABLE);
-    if (rc != 0 || (rc = submit(pool, &job)) != 0)
+    const struct rn__task *self = rn__task_current();
+    int rc = fn == NULL ? RN_EINVAL : rn__await_entry(RN__CANCELLABLE);
+    if (rc != 0)
+        return rc;
+    if (self == NULL || self->home == NULL)
+        return call_here(fn, arg, result);
+    struct rn__blocking_pool *pool = self->runtime->blocking.pool;
+    struct job job = {.queued.run = run_call, .fn = fn, .arg = arg};
+    if ((rc = submit(pool, &job.queued)) != 0)
         return rc;
     rc = await_job(pool, &job, RN_FOREVER, RN__CANCELLABLE);
     if (rc != 0 && give_up(pool, &job) == JOB_QUEUED)
@@ -390,7 +438,8 @@ static struct job *job_new(rn_fn *fn, const void *arg, size_t arg_size, void (*a
     struct job *job = rn__alloc(size);
     if (job == NULL)
         return NULL;
-    *job = (struct job){.fn = fn, .arg = (char *)job + head, .abandoned = abandoned, .size = size};
+    *job = (struct job){
+        .queued.run = run_call, .fn = fn, .arg = (char *)job + head, .abandoned = abandoned, .size = size};
     if (arg_size > 0)
         memcpy(job->arg, arg, arg_size);
     return job;
@@ -413,7 +462,7 @@ int rn_blocking_until(rn_fn *fn, void *arg, size_t arg_size, void (*abandoned)(v
         clean_up(job); /* from here on a cancelled caller has given its argument away */
         return rc;
     }
-    rc = submit(pool, job);
+    rc = submit(pool, &job->queued);
     if (rc != 0) {
         rn__free(job, job->size);
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* own_thread.c - tasks with a thread of their own (RN_PLACE_THREAD), for code that blocks its thread all the time: a
- * plain thread's way of waiting under a task's name, handle and cancellation. */
+ * plain thread's way of waiting under a task's name, handle and cancellation. A task of the blocking pool runs in the
+ * same way, on a thread that is used again. */
 #include "base/alloc.h"
 #include "runtime/runtime.h"
 
@@ -16,15 +17,24 @@ static void leave_record(struct rn__own_thread *own)
     rn__lock_release(&runtime->lock);
 }
 
+static int call(struct rn__task *task)
+{
+    rn__task_set_state(task, RN__TASK_STARTED);
+    rn__party_set_current(&task->party);
+    return rn__task_call(task, task->argument);
+}
+
 static void run(void *arg)
 {
     struct rn__own_thread *own = arg;
-    struct rn__task *task = own->task;
-    rn__task_set_state(task, RN__TASK_STARTED);
-    rn__party_set_current(&task->party);
-    const int result = rn__task_call(task, task->argument);
+    const int result = call(own->task);
     leave_record(own); /* before the end, after which the runtime may look for it */
-    rn__task_end(task, result);
+    rn__task_end(own->task, result);
+}
+
+void rn__task_run_here(struct rn__task *task)
+{
+    rn__task_end(task, call(task));
 }
 
 void rn__own_threads_join(struct rn_runtime *runtime)

@@ -182,13 +182,14 @@ static int take_workers(struct rn_runtime *runtime, uint32_t wanted)
     return 0;
 }
 
+/* The pool's threads first: one that has just ended a task may still count who is left. */
 static void release(struct rn_runtime *runtime, uint32_t wanted)
 {
+    rn__blocking_stop(&runtime->blocking, end_of_grace(runtime));
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         rn__worker_give_back(runtime->workers[i]);
     if (runtime->workers != NULL)
         rn__free(runtime->workers, wanted * sizeof *runtime->workers);
-    rn__blocking_stop(&runtime->blocking, end_of_grace(runtime));
     rn__free(runtime, sizeof *runtime);
 }
 
@@ -217,7 +218,7 @@ static int make(struct rn_runtime **out, const rn_runtime_opts *opts, uint32_t w
     };
     strncpy(runtime->name, opts->name == NULL ? "rn" : opts->name, sizeof runtime->name - 1);
     const uint32_t max = opts->max_blocking == 0 ? DEFAULT_BLOCKING : opts->max_blocking;
-    int rc = runtime->stack_class == NULL ? RN_ENOMEM : rn__blocking_init(&runtime->blocking, max);
+    int rc = runtime->stack_class == NULL ? RN_ENOMEM : rn__blocking_init(&runtime->blocking, max, runtime->name);
     if (rc == 0)
         rc = take_workers(runtime, wanted);
     if (rc != 0)

@@ -69,4 +69,9 @@ void rn__runtime_call_help(struct rn_runtime *runtime);
 int rn__own_thread_start(struct rn__task *task, size_t stack_size);
 void rn__own_threads_join(struct rn_runtime *runtime);
 
+/* Hands a fresh task to the blocking pool of its runtime. RN_EAGAIN it is full, RN_ENOMEM not a single thread. */
+int rn__pool_start(struct rn__task *task);
+/* On a thread that is the task's until its end: from its first statement to that. */
+void rn__task_run_here(struct rn__task *task);
+
 #endif

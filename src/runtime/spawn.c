@@ -15,7 +15,9 @@ static int check(const struct rn__task_order *order)
         rest |= opts->reserved[i];
     if (order->fn == NULL || rest != 0 || (opts->flags & ~(uint32_t)RN_TASK_FLOAT_CONTROL) != 0)
         return RN_EINVAL;
-    if ((uint32_t)opts->place > RN_PLACE_THREAD || (opts->place != RN_PLACE_WORKER && opts->worker != 0))
+    if (opts->place == RN_PLACE_POOL && (opts->stack_size != 0 || opts->flags != 0))
+        return RN_EINVAL;
+    if ((uint32_t)opts->place > RN_PLACE_POOL || (opts->place != RN_PLACE_WORKER && opts->worker != 0))
         return RN_EINVAL;
     if (opts->stack_size != 0 && (opts->stack_size < RN_STACK_SIZE_MIN || opts->stack_size > RN_STACK_SIZE_MAX))
         return RN_EINVAL;
@@ -71,20 +73,21 @@ static int start(struct rn__task *task, const rn_spawn_opts *opts)
 {
     struct rn_runtime *runtime = task->runtime;
     struct rn__worker *here = caller_in(runtime);
-    if (opts->place != RN_PLACE_THREAD && !reserve_stack(task, opts->stack_size))
+    const bool has_thread = rn__has_thread(opts->place);
+    if (!has_thread && !reserve_stack(task, opts->stack_size))
         return RN_ENOMEM;
     if (!rn__runtime_enter(runtime, here)) {
-        if (opts->place != RN_PLACE_THREAD)
+        if (!has_thread)
             rn__stacks_unreserve(task->stack_class, 1);
         return RN_SHUTDOWN;
     }
     if (rn__load_seq_cst(&runtime->stopping) != 0) /* QUIET-4 */
         rn__party_cancel(&task->party, RN_SHUTDOWN);
-    if (opts->place != RN_PLACE_THREAD) {
+    if (!has_thread) {
         place(task, opts);
         return 0;
     }
-    const int rc = rn__own_thread_start(task, opts->stack_size);
+    const int rc = opts->place == RN_PLACE_POOL ? rn__pool_start(task) : rn__own_thread_start(task, opts->stack_size);
     if (rc != 0)
         rn__runtime_leave(runtime, here);
     return rc;

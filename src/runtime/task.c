@@ -189,7 +189,7 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
     if (party == NULL)
         return RN_ENOMEM;
     struct rn__task *task = rn__task_of(party);
-    const bool own_thread = order->opts->place == RN_PLACE_THREAD;
+    const bool own_thread = rn__has_thread(order->opts->place);
     memset((char *)task + sizeof task->party, 0, sizeof *task - sizeof task->party);
     task->fn = order->fn;
     task->runtime = order->runtime;

@@ -16,6 +16,7 @@
 
 #include "fiber/switch.h"
 #include "platform/lock.h"
+#include "runtime/blocking.h"
 #include "runtime/timers.h"
 #include "wait/select.h"
 
@@ -38,13 +39,16 @@ struct rn__task {
             struct rn__fiber fiber;
             struct rn__timer timer; /* the deadline of its wait, in its worker's wheel */
         };
-        char argument[RN__ARGUMENT_INLINE];
+        struct {
+            char argument[RN__ARGUMENT_INLINE];
+            struct rn__blocking_job job; /* until a thread of the pool takes it */
+        };
     };
     rn_fn *fn;
     void *arg; /* as given; &argument; or a copy from rn__alloc */
     struct rn_runtime *runtime;
     union {
-        struct rn__worker *home;   /* started: the worker whose thread it stays on; NULL: it has its own thread */
+        struct rn__worker *home;   /* started: the worker whose thread it stays on; NULL: its thread is its own */
         struct rn__task *previous; /* fresh: its neighbour in the deque */
     };
     struct rn__site *site;
@@ -86,7 +90,7 @@ struct rn__task *rn__task_current(void);
 bool rn__party_is_task(const struct rn__party *party);
 
 extern const struct rn__party_kind rn__task_kind;        /* runs on a worker */
-extern const struct rn__party_kind rn__thread_task_kind; /* has a thread of its own */
+extern const struct rn__party_kind rn__thread_task_kind; /* has a thread of its own, or of the pool */
 
 /* Fills a free slot: fresh, alive, cancelled if it should be; nobody else sees it before it is placed. */
 struct rn__task_order {
@@ -108,6 +112,12 @@ int rn__task_call(struct rn__task *task, const char *scratch);
 
 /* The function has returned. After this the slot may be somebody else's. */
 void rn__task_end(struct rn__task *task, int result);
+
+/* Do tasks of this place have a thread to themselves, while they run? */
+static inline bool rn__has_thread(enum rn_place place)
+{
+    return place == RN_PLACE_THREAD || place == RN_PLACE_POOL;
+}
 
 /* NULL: no task, or a stale handle. */
 struct rn__task *rn__task_pin(rn_task handle);

@@ -194,12 +194,54 @@ ROOT(blocking_job_may_use_channels)
     rn_mpsc_rx_drop(rx);
 }
 
+/* -- on the spot ------------------------------------------------------------------------------------------------- */
+
+TEST(blocking_on_a_plain_thread_is_a_call)
+{
+    struct where where = {.number = 5};
+    int result = UNTOUCHED;
+    CHECK_RC(rn_blocking(look_around, &where, &result), 0);
+    CHECK_EQ(result, 5);
+    CHECK(pthread_equal(where.thread, pthread_self()));
+    CHECK_EQ(where.id, 0);
+    CHECK_RC(rn_blocking(look_around, &where, NULL), 0);
+}
+
+static int block_here(void *arg)
+{
+    struct where where = {.number = 5};
+    int result = UNTOUCHED;
+    CHECK_RC(rn_blocking(look_around, &where, &result), 0);
+    CHECK_EQ(result, 5);
+    CHECK(pthread_equal(where.thread, pthread_self()));
+    rn_task_cancel(rn_task_self(), 0);
+    CHECK_RC(rn_blocking(look_around, &where, &result), RN_ECANCELED);
+    (void)arg;
+    return 0;
+}
+
+/* With a single thread in the pool, which the caller has, a job could never run. */
+static void from_tasks_with_threads(void)
+{
+    for (enum rn_place place = RN_PLACE_THREAD; place <= RN_PLACE_POOL; place++) {
+        rn_task task;
+        REQUIRE(rn_spawn_with(&task, block_here, NULL, &(rn_spawn_opts){.place = place}) == 0);
+        CHECK_RC(result_of(task), 0);
+    }
+}
+
+TEST(blocking_in_a_task_with_a_thread_is_a_call)
+{
+    CHECK_RC(rn_run_with(tasks_call, &(void (*)(void)){from_tasks_with_threads},
+                         &(rn_runtime_opts){.workers = 1, .max_blocking = 1}),
+             0);
+}
+
 /* -- refusals ---------------------------------------------------------------------------------------------------- */
 
-TEST(blocking_on_a_plain_thread_is_refused)
+TEST(blocking_until_on_a_plain_thread_is_refused)
 {
     int number = 1, result = UNTOUCHED;
-    CHECK_RC(rn_blocking(double_it, &number, &result), RN_NO_RUNTIME);
     CHECK_RC(rn_blocking_until(double_it, &number, sizeof number, NULL, &result, RN_FOREVER), RN_NO_RUNTIME);
     CHECK_EQ(number, 1);
     CHECK_EQ(result, UNTOUCHED);

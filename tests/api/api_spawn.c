@@ -165,7 +165,7 @@ ROOT_ON(2, task_options_that_are_reserved_are_zero)
 
 ROOT_ON(2, task_options_have_no_unknown_place)
 {
-    CHECK_REFUSED((&(rn_spawn_opts){.place = (enum rn_place)(RN_PLACE_THREAD + 1)}), RN_EINVAL);
+    CHECK_REFUSED((&(rn_spawn_opts){.place = (enum rn_place)(RN_PLACE_POOL + 1)}), RN_EINVAL);
     CHECK_REFUSED((&(rn_spawn_opts){.place = (enum rn_place)INT32_MAX}), RN_EINVAL);
 }
 

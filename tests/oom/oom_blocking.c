@@ -99,3 +99,29 @@ TEST(blocking_jobs_share_the_threads_that_can_be_had)
 {
     on_workers(1, share_one_thread);
 }
+
+/* -- a task of the pool ------------------------------------------------------------------------------------------ */
+
+static void spawn_into_pool(void)
+{
+    int number[200] = {21}, result = -1;
+    rn_task task;
+    const rn_spawn_opts opts = {.place = RN_PLACE_POOL, .name = "in the pool"};
+    refuse_begin();
+    const int code = rn_spawn_copy(&task, double_it, number, sizeof number, &opts);
+    refuse_end();
+    CHECK(code == 0 || code == RN_ENOMEM);
+    CHECK_EQ(task.id != 0, code == 0);
+    if (code == 0)
+        CHECK_RC(rn_join(task, &result), 0);
+    CHECK_EQ(result, code == 0 ? 5 : -1);
+    CHECK_EQ(value_of(&ran), code == 0);
+}
+
+static void attempt_spawn_into_pool(void)
+{
+    on_workers(1, spawn_into_pool);
+}
+
+REFUSED(pool_task_without_memory, RN__FAULT_ALLOC, 4, attempt_spawn_into_pool)
+REFUSED(pool_task_without_a_thread, RN__FAULT_THREAD, 1, attempt_spawn_into_pool)
