@@ -234,6 +234,46 @@ static void broadcast_batch(struct round *round)
     spread_news(round, 64);
 }
 
+/* Nobody sleeps, nobody reads but the one that blocks, if any: what the policies cost the sender. */
+static void send_past(struct round *round, enum rn_on_lag on_lag)
+{
+    const rn_broadcast_opts may_block = {.flags = RN_BROADCAST_MAY_BLOCK};
+    uint64_t number, missed;
+    news_tx *tx;
+    news_rx *rx, *other;
+    RN_MUST(news_channel_with(&tx, &other, NEWS_KEPT, on_lag == RN_ON_LAG_BLOCK ? &may_block : NULL));
+    RN_MUST(news_subscribe_with(&rx, tx, &(rn_subscribe_opts){.on_lag = on_lag}));
+    const bool reads = on_lag == RN_ON_LAG_BLOCK || on_lag == RN_ON_LAG_DISCONNECT;
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i += NEWS_KEPT) {
+        for (int k = 0; k < NEWS_KEPT; k++)
+            RN_MUST(news_send(tx, (uint64_t)k));
+        const int64_t pause = rn_now_ns();
+        for (int k = 0; reads && k < NEWS_KEPT; k++)
+            RN_MUST(news_recv(rx, &number, &missed));
+        round->value[1] += (double)(rn_now_ns() - pause);
+    }
+    round->value[0] = ns_each(round, start) - round->value[1] / (double)round->operations;
+    news_tx_drop(tx);
+    news_rx_drop(rx);
+    news_rx_drop(other);
+}
+
+static void broadcast_send(struct round *round)
+{
+    send_past(round, RN_ON_LAG_REPORT);
+}
+
+static void broadcast_send_disconnecting(struct round *round)
+{
+    send_past(round, RN_ON_LAG_DISCONNECT);
+}
+
+static void broadcast_send_blocking(struct round *round)
+{
+    send_past(round, RN_ON_LAG_BLOCK);
+}
+
 /* -- watch ---------------------------------------------------------------------------------------------------- */
 
 static void watch_set(struct round *round)
@@ -364,6 +404,11 @@ const struct figure channel_figures[] = {
      deliveries},
     {"broadcast_batch", NULL, broadcast_batch, 5000000, 0, "one delivery; 10 receivers wake for 64 messages",
      deliveries},
+    {"broadcast_send", "ns", broadcast_send, 5000000, 0, "to two receivers that do not sleep", 0},
+    {"broadcast_send_disconnecting", "ns", broadcast_send_disconnecting, 5000000, 0,
+     "the same; one of them would be cut off, and keeps up", 0},
+    {"broadcast_send_blocking", "ns", broadcast_send_blocking, 5000000, 0,
+     "the same; one of them blocks the sender, and keeps up", 0},
     {"watch_set", "ns", watch_set, 2000000, 0, "a new value, one receiver that does not wait", 0},
     {"watch_get", "ns", watch_get, 2000000, 0, "a copy of the value", 0},
     {"select_2", "ns", select_2, 1000000, 0, "one of 2 cases, which is ready", 0},

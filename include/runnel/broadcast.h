@@ -3,7 +3,9 @@
  *
  * The channel keeps the last `capacity` messages; each receiver has a place of its own among them. A sender never
  * waits: when it laps a slow receiver, that one loses the oldest messages and is told the number. Loss is data, not
- * an error, so it does not end a receive loop by accident.
+ * an error, so it does not end a receive loop by accident. A receiver may choose otherwise when it subscribes
+ * (rn_broadcast_subscribe_with): go on with the newest message, be disconnected, or, only on channels that were made
+ * for it, make the senders wait.
  *
  * Use (typed.h: RN_BROADCAST_PLAIN(events, struct event) gives events_send(tx, event) and so on):
  *     RN_MUST(rn_broadcast_channel(&tx, &rx_a, 16, RN_ELEM(struct event)));
@@ -24,15 +26,20 @@
  *     rx_clone, resubscribe, questions on one rx        yes, beside a recv too
  *     drop of an end beside another call on that end    no
  *
+ * A task that sends on a channel where it is itself the receiver that blocks waits for itself: let another one send,
+ * or use try_send. Nobody finds that out for you.
+ *
  * Closing: when the last sender is dropped, each receiver gets what is kept for it and then RN_CLOSED. Weak senders
  * keep no channel open. Without receivers send says RN_NOBODY, which may change at the next subscribe.
  *
  * Order: one total order over all senders; each receiver sees a subsequence of it, from its place on.
  *
  * Costs: allocates in the constructor and for each further end. A send wakes the receivers that sleep, each with its
- * message. recv_many of plain messages takes the channel's short lock once, of an owned kind once a message.
+ * message. recv_many of plain messages takes the channel's short lock once, of an owned kind once a message. Where
+ * somebody blocks or disconnects, a send that has caught up with the slowest of those looks at all receivers.
  *
- * Another shape: no message may be lost: one mpsc per receiver. Only the newest value matters: watch.
+ * Another shape: no message may be lost: RN_ON_LAG_BLOCK, or one mpsc per receiver. Only the newest value matters:
+ * watch.
  */
 #ifndef RUNNEL_BROADCAST_H
 #define RUNNEL_BROADCAST_H
@@ -54,7 +61,9 @@ typedef struct rn_broadcast_weak rn_broadcast_weak; /* a sender that keeps no ch
 
 /* For the options. */
 enum rn_broadcast_flags {
-    RN_BROADCAST_KEEP = 1u << 0 /* messages are kept also while nobody is subscribed: for those who subscribe later */
+    RN_BROADCAST_KEEP =
+        1u << 0, /* messages are kept also while nobody is subscribed: for those who subscribe later */
+    RN_BROADCAST_MAY_BLOCK = 1u << 1 /* receivers may make senders wait: RN_ON_LAG_BLOCK */
 };
 
 /* All zero: the defaults. */
@@ -64,6 +73,28 @@ typedef struct rn_broadcast_opts {
     uint32_t reserved0;
     uint64_t reserved[6];
 } rn_broadcast_opts;
+
+/* What happens when a sender has come round to a message that this receiver has not read. */
+enum rn_on_lag {
+    RN_ON_LAG_REPORT = 0, /* the message is lost, and the next receive tells how many were */
+    RN_ON_LAG_SKIP_TO_LATEST =
+        1,                    /* so is all that is left, but for the newest message: the next receive gives that */
+    RN_ON_LAG_DISCONNECT = 2, /* it is no receiver any more: its next receive says so */
+    RN_ON_LAG_BLOCK = 3       /* the sender waits until it has read it: nothing is lost */
+};
+
+/* For rn_broadcast_subscribe_with. */
+enum rn_subscribe_flags {
+    RN_SUBSCRIBE_FROM = 1u << 0 /* begin with the message of number `sequence`, as rn_broadcast_subscribe_from */
+};
+
+/* All zero: the defaults, which are those of rn_broadcast_subscribe. */
+typedef struct rn_subscribe_opts {
+    enum rn_on_lag on_lag;
+    uint32_t flags;    /* of enum rn_subscribe_flags */
+    uint64_t sequence; /* 0 without the flag */
+    uint64_t reserved[6];
+} rn_subscribe_opts;
 
 /**
  * rn_broadcast_channel, rn_broadcast_channel_with - a new channel, its first sender and, if wanted, first receiver
@@ -87,49 +118,66 @@ RN_MUST_USE RN_API int rn_broadcast_channel_with(rn_broadcast_tx **tx, rn_broadc
                                                  const rn_elem *elem, const rn_broadcast_opts *opts);
 
 /**
- * rn_broadcast_send, rn_broadcast_give - one message to all who are subscribed at this moment
+ * rn_broadcast_send, rn_broadcast_give, rn_broadcast_try_send, rn_broadcast_send_until - one message to all who are
+ * subscribed at this moment
  * @msg: one element; copied before the call returns
  *
  * give drops the message if it cannot be sent: it is gone from you in every case. With RN_BROADCAST_KEEP there need
- * be nobody.
+ * be nobody. All four are the same, and never wait, unless the channel was made with RN_BROADCAST_MAY_BLOCK: there
+ * all but try_send wait for receivers that block, first come, first served, and a drop or clone function may use
+ * try_send only.
  *
- * Context:  any task or thread; never waits; many callers on one @tx are fine. The drop function of an overwritten
- *           message may run in here
+ * Context:  any task or thread; never waits (with RN_BROADCAST_MAY_BLOCK: all but try_send wait); many callers on one
+ *           @tx are fine. The drop function of an overwritten message may run in here
  * Owner:    on 0 the channel owns the message; on anything else it is still yours (give: dropped) and is not kept
- * Cancel:   uncancellable (never waits)
+ * Cancel:   uncancellable (never waits). With RN_BROADCAST_MAY_BLOCK atomic: RN_ECANCELED means that nothing was
+ *           sent; try_send does not look
  * Order:    everything before the call happens-before each receive that returns the message
  * Memory:   none; if several calls on one @tx replace owned messages at the same time, room for one message
  * Returns:  0 | RN_NOBODY nobody is subscribed just now (not with RN_BROADCAST_KEEP) | RN_ENOMEM (that room) |
- *           RN_EINVAL: @msg stays yours, also with give
+ *           RN_EINVAL: @msg stays yours, also with give; and with RN_BROADCAST_MAY_BLOCK RN_FULL (try_send) it would
+ *           have to wait | RN_ETIMEDOUT (_until) | RN_ECANCELED
  */
 RN_API int rn_broadcast_send(rn_broadcast_tx *tx, const void *msg);
 RN_API int rn_broadcast_give(rn_broadcast_tx *tx, void *msg);
+RN_API int rn_broadcast_try_send(rn_broadcast_tx *tx, const void *msg);
+RN_API int rn_broadcast_send_until(rn_broadcast_tx *tx, const void *msg, rn_deadline deadline);
 
 /**
- * rn_broadcast_subscribe, rn_broadcast_subscribe_from - a new receiver
+ * rn_broadcast_subscribe, rn_broadcast_subscribe_from, rn_broadcast_subscribe_with - a new receiver
  * @rx:       the receiver, or NULL
  * @sequence: the number of the first message that it wants
+ * @opts:     NULL for the defaults
  *
  * subscribe: it sees what is sent from now on. subscribe_from: it begins with that message; if some from there on are
  * no longer kept, its first message comes with their number as missed; rx_len counts them until then. RN_OLDEST: with
  * the oldest that is kept, nothing is missed. The number of the next message that will be sent: like subscribe.
+ *
+ * subscribe_with also says what happens when it falls behind. A receiver that was disconnected is counted no longer
+ * and gets nothing more: its next receive says RN_LAGGED and how many it missed, the one that cut it off included,
+ * each later one RN_CLOSED. Before that next receive rx_sequence still tells where it stood, for a subscribe_from.
+ * What it is missing already when it subscribes disconnects nobody.
  *
  * Context:  any task or thread; never waits
  * Owner:    the receiver is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    a send that begins after the return is seen
  * Memory:   the receiver; of an owned kind, room for one message
- * Returns:  0 | RN_ENOMEM | RN_EINVAL also for a number that no message has and the next one will not get
+ * Returns:  0 | RN_ENOMEM | RN_EINVAL also for a number that no message has and the next one will not get, and for
+ *           RN_ON_LAG_BLOCK on a channel without RN_BROADCAST_MAY_BLOCK
  */
 RN_MUST_USE RN_API int rn_broadcast_subscribe(rn_broadcast_rx **rx, rn_broadcast_tx *tx);
 RN_MUST_USE RN_API int rn_broadcast_subscribe_from(rn_broadcast_rx **rx, rn_broadcast_tx *tx, uint64_t sequence);
+RN_MUST_USE RN_API int rn_broadcast_subscribe_with(rn_broadcast_rx **rx, rn_broadcast_tx *tx,
+                                                   const rn_subscribe_opts *opts);
 
 /**
  * rn_broadcast_resubscribe, rn_broadcast_rx_clone - a new receiver of the channel of another one
  * @out: the new receiver, or NULL
  *
  * resubscribe: it sees what is sent from now on; of a closed channel, nothing. rx_clone: it stands where @rx stands,
- * and will see, and miss, the same as that.
+ * and will see, and miss, the same as that. Both do the same as @rx when they fall behind; if @rx was disconnected,
+ * they are not.
  *
  * Context:  any task or thread, beside a recv on @rx as well (a message that this is receiving counts as received);
  *           never waits
@@ -145,8 +193,9 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
 /**
  * rn_broadcast_recv, rn_broadcast_try_recv, rn_broadcast_recv_until - the next message of this receiver
  * @out:    room for one element; written on 0 only
- * @missed: gets the number of messages that were overwritten just before this one (0: none); written on 0, and on
- *          RN_LAGGED: then the channel closed and no message came behind them. With NULL there is no place for it:
+ * @missed: gets the number of messages that were overwritten just before this one (0: none), or skipped; written on
+ *          0, and on RN_LAGGED: then the channel closed and no message came behind them, or this receiver was
+ *          disconnected for its lag. With NULL there is no place for it:
  *          then a loss is RN_LAGGED and no message, once, and the next call gives the oldest one that is kept
  *
  * Context:  any task or thread; waits (try_recv: never); one caller at a time on one @rx. Clone functions run in here
@@ -155,7 +204,8 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
  *           not look
  * Order:    everything before the send happens-before the return
  * Memory:   none of its own; what the clone function takes
- * Returns:  0 | RN_LAGGED a loss and no message | RN_CLOSED no sender is left and all that was kept was read |
+ * Returns:  0 | RN_LAGGED a loss and no message | RN_CLOSED no sender is left and all that was kept was read, or
+ *           this receiver was disconnected, which RN_LAGGED has told |
  *           RN_EMPTY (try_recv) nothing now, or another one receives here | RN_ETIMEDOUT (_until) | RN_ECANCELED |
  *           RN_EBUSY another one receives here | RN_EINVAL | the code of the clone function: the message is not used
  *           up. Loss is told before the close
@@ -165,7 +215,8 @@ RN_API int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *misse
 RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *missed, rn_deadline deadline);
 
 /**
- * rn_broadcast_recv_case - for a select (select.h)
+ * rn_broadcast_recv_case, rn_broadcast_send_case - for a select (select.h)
+ * @msg:    is sent by the select in which the case happens, with rc 0; else it stays yours
  * @out:    is written, like @missed, only if the case happens with rc 0
  * @missed: as in recv
  *
@@ -177,6 +228,7 @@ RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *mis
  * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
  */
 RN_MUST_USE RN_API rn_case rn_broadcast_recv_case(rn_broadcast_rx *rx, void *out, uint64_t *missed);
+RN_MUST_USE RN_API rn_case rn_broadcast_send_case(rn_broadcast_tx *tx, const void *msg);
 
 /**
  * rn_broadcast_recv_many, rn_broadcast_recv_many_until, rn_broadcast_try_recv_many - several messages at once
@@ -299,6 +351,8 @@ RN_API uint64_t rn_broadcast_rx_sequence(const rn_broadcast_rx *rx);
 /**
  * rn_broadcast_rx_is_closed - whether no sender is left, which stays so; there may be messages to read yet
  *
+ * Or whether this receiver was disconnected.
+ *
  * Context:  any task or thread; never waits
  * Owner:    the end is still yours
  * Cancel:   uncancellable (never waits)
@@ -326,7 +380,8 @@ RN_API bool rn_broadcast_rx_same_channel(const rn_broadcast_rx *a, const rn_broa
  * @out: gets the answer
  *
  * received, missed and dropped count once for each receiver: what it got, what it was told that it missed, and what
- * it had not read when it was dropped. Together with rx_len of those that are there, that is all that was sent to
+ * it had not read when it was dropped; a disconnected receiver's last count of missed ones is told by a receive like
+ * the others. Together with rx_len of those that are there, that is all that was sent to
  * them.
  *
  * Context:  any task or thread; never waits

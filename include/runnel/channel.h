@@ -51,7 +51,7 @@ typedef struct rn_channel_info {
     uint64_t received;    /* by all receivers together: a broadcast message counts once for each */
     uint64_t dropped;     /* taken, and then dropped with the receiver that should have had them */
     uint64_t missed;      /* broadcast: what receivers were told that they missed, all together */
-    uint64_t waited;      /* mpsc: calls to send (many: one call) or reserve that found no room and had to wait */
+    uint64_t waited;      /* mpsc, broadcast: calls to send (many: one call) or reserve that had to wait for room */
     uint64_t reserved[8]; /* 0 */
 } rn_channel_info;
 

@@ -35,8 +35,9 @@
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *              N_recv_case(rx, &value)
  *   broadcast  N_channel(&tx, &rx or NULL, capacity)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
- *              N_subscribe_from(&rx, tx, sequence)  N_resubscribe(&out, rx)  N_rx_clone(&out, rx)
- *              N_tx_clone(&out, tx)  N_send(tx, msg)  OWNED: N_give(tx, msg)
+ *              N_subscribe_from(&rx, tx, sequence)  N_subscribe_with(&rx, tx, opts)  N_resubscribe(&out, rx)
+ *              N_rx_clone(&out, rx)  N_tx_clone(&out, tx)  N_send(tx, msg)  OWNED: N_give(tx, msg)
+ *              N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  N_send_case(tx, &msg)
  *              N_recv(rx, &msg, &missed)  N_try_recv(rx, &msg, &missed)  N_recv_until(rx, &msg, &missed, deadline)
  *              N_recv_many(rx, msgs, limit, &count, &missed)  N_recv_case(rx, &msg, &missed)
  *              type N_weak, with all that mpsc's has
@@ -205,6 +206,21 @@
         return rn_##S##_send(N##_tx_raw(tx_), &msg_);                                                                \
     }
 
+/* For the shapes whose send may have to wait. */
+#define RN__SEND_WAITING(N, S)                                                                                       \
+    RN__GEN int N##_try_send(N##_tx *tx_, N##_msg msg_)                                                              \
+    {                                                                                                                \
+        return rn_##S##_try_send(N##_tx_raw(tx_), &msg_);                                                            \
+    }                                                                                                                \
+    RN__GEN int N##_send_until(N##_tx *tx_, N##_msg msg_, rn_deadline deadline_)                                     \
+    {                                                                                                                \
+        return rn_##S##_send_until(N##_tx_raw(tx_), &msg_, deadline_);                                               \
+    }                                                                                                                \
+    RN__GEN_MUST rn_case N##_send_case(N##_tx *tx_, const N##_msg *msg_)                                             \
+    {                                                                                                                \
+        return rn_##S##_send_case(N##_tx_raw(tx_), msg_);                                                            \
+    }
+
 #define RN__GIVE(N, S)                                                                                               \
     RN__GEN int N##_give(N##_tx *tx_, N##_msg msg_)                                                                  \
     {                                                                                                                \
@@ -278,18 +294,7 @@
         rn_mpsc_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem, opts_))           \
     RN__TX_CLONE(N, mpsc)                                                                                            \
     RN__SEND(N, mpsc)                                                                                                \
-    RN__GEN int N##_try_send(N##_tx *tx_, N##_msg msg_)                                                              \
-    {                                                                                                                \
-        return rn_mpsc_try_send(N##_tx_raw(tx_), &msg_);                                                             \
-    }                                                                                                                \
-    RN__GEN int N##_send_until(N##_tx *tx_, N##_msg msg_, rn_deadline deadline_)                                     \
-    {                                                                                                                \
-        return rn_mpsc_send_until(N##_tx_raw(tx_), &msg_, deadline_);                                                \
-    }                                                                                                                \
-    RN__GEN_MUST rn_case N##_send_case(N##_tx *tx_, const N##_msg *msg_)                                             \
-    {                                                                                                                \
-        return rn_mpsc_send_case(N##_tx_raw(tx_), msg_);                                                             \
-    }                                                                                                                \
+    RN__SEND_WAITING(N, mpsc)                                                                                        \
     RN__GEN int N##_send_many(N##_tx *tx_, const N##_msg *msgs_, size_t count_, size_t *sent_)                       \
     {                                                                                                                \
         return rn_mpsc_send_many(N##_tx_raw(tx_), msgs_, count_, sent_);                                             \
@@ -382,11 +387,20 @@
             *rx_ = (N##_rx *)made_;                                                                                  \
         return code_;                                                                                                \
     }                                                                                                                \
+    RN__GEN_MUST int N##_subscribe_with(N##_rx **rx_, N##_tx *tx_, const rn_subscribe_opts *opts_)                   \
+    {                                                                                                                \
+        rn_broadcast_rx *made_ = NULL;                                                                               \
+        int code_ = rn_broadcast_subscribe_with(rx_ ? &made_ : NULL, N##_tx_raw(tx_), opts_);                        \
+        if (rx_)                                                                                                     \
+            *rx_ = (N##_rx *)made_;                                                                                  \
+        return code_;                                                                                                \
+    }                                                                                                                \
     RN__RX_COPY(N, broadcast, resubscribe)                                                                           \
     RN__RX_COPY(N, broadcast, rx_clone)                                                                              \
     RN__WEAK(N, broadcast)                                                                                           \
     RN__TX_CLONE(N, broadcast)                                                                                       \
     RN__SEND(N, broadcast)                                                                                           \
+    RN__SEND_WAITING(N, broadcast)                                                                                   \
     RN__GEN int N##_recv(N##_rx *rx_, N##_msg *out_, uint64_t *missed_)                                              \
     {                                                                                                                \
         return rn_broadcast_recv(N##_rx_raw(rx_), out_, missed_);                                                    \

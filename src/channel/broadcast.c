@@ -23,6 +23,9 @@
  * it counts as missed. Until the receive has come back its end is busy, so that nobody reads at a place that may
  * still be put back.
  *
+ * A receiver that was cut off for falling behind (broadcast_lag.c) finds the channel over at the number where that
+ * happened, and what it had not read is its last loss.
+ *
  * This core stays as the oracle for faster ones.
  */
 #include "channel/broadcast.h"
@@ -58,12 +61,13 @@ static void take(struct receive *receive)
 {
     rn_broadcast_rx *rx = receive->rx;
     struct rn__history *history = &rx->channel->history;
-    receive->lost = rn__history_lost(history, rx->cursor);
+    receive->lost = rn__broadcast_lost(rx);
     rx->cursor += receive->lost;
     rn__assert(rx->cursor < history->next);
     if (history->is_counted) {
         receive->node = rn__history_hold(history, rx->cursor++);
         receive->is_holding_end = true;
+        rx->is_cloning = true;
         rx->busy = RN__HELD;
         return;
     }
@@ -88,44 +92,61 @@ static void serve_parked(struct rn__broadcast *channel, struct rn__wakes *wakes)
     }
 }
 
-static bool is_for_nobody(const struct rn__broadcast *channel)
+void rn__broadcast_publish(struct rn__broadcast *channel, const void *message, struct rn__node *node,
+                           struct rn__residue *residue, struct rn__wakes *wakes)
 {
-    return channel->rx_count == 0 && !channel->keeps;
+    struct rn__history *history = &channel->history;
+    const bool laps = RN__UNLIKELY(channel->slowest <= history->begin) &&
+                      rn__broadcast_look_for_lag(channel) == RN_ON_LAG_DISCONNECT;
+    residue->overwritten = rn__history_append(history, message, node);
+    rn__counts_sent(&channel->counts, 1, (size_t)(history->next - history->oldest));
+    if (laps)
+        residue->given_up = rn__broadcast_cut_off(channel, wakes);
+    serve_parked(channel, wakes);
 }
 
-/* Under the lock, which it may leave before anything has happened. On 0 the caller retires what was overwritten. */
-static int publish(struct rn__broadcast *channel, const void *message, struct rn__node **overwritten,
-                   struct rn__wakes *wakes)
+/* Under the lock, which it may leave before anything has happened. */
+static int send_now(struct rn__broadcast *channel, const void *message, struct rn__residue *residue,
+                    struct rn__wakes *wakes)
 {
     struct rn__history *history = &channel->history;
     struct rn__node *node = NULL;
-    if (is_for_nobody(channel))
+    if (rn__broadcast_is_for_nobody(channel))
         return RN_NOBODY;
     if (history->is_counted && (node = rn__history_wrap(history, message, &channel->lock)) == NULL)
         return RN_ENOMEM;
-    if (is_for_nobody(channel)) { /* the last one went while the lock was left */
+    if (rn__broadcast_is_for_nobody(channel)) { /* the last one went while the lock was left */
         rn__nodes_put(&history->nodes, node);
         return RN_NOBODY;
     }
-    *overwritten = rn__history_append(history, message, node);
-    rn__counts_sent(&channel->counts, 1, (size_t)(history->next - history->oldest));
-    serve_parked(channel, wakes);
+    rn__broadcast_publish(channel, message, node, residue, wakes);
     return 0;
+}
+
+void rn__broadcast_clear(struct rn__broadcast *channel, struct rn__residue residue)
+{
+    rn__broadcast_retire(channel, residue.overwritten);
+    if (RN__LIKELY(residue.given_up == 0))
+        return;
+    rn__broadcast_sweep(channel, residue.given_up);
+    rn__broadcast_leave(channel, 0);
 }
 
 int rn_broadcast_send(rn_broadcast_tx *tx, const void *msg)
 {
-    struct rn__node *overwritten = NULL;
+    struct rn__residue residue = {0};
     struct rn__wakes wakes = {0};
     if (tx == NULL || msg == NULL)
         return RN_EINVAL;
     rn__end_check(&tx->end, RN__BROADCAST_TX);
     struct rn__broadcast *channel = tx->channel;
+    if (RN__UNLIKELY(channel->may_block))
+        return rn__broadcast_send_waiting(tx, msg, RN_FOREVER);
     rn__lock_acquire(&channel->lock);
-    const int rc = publish(channel, msg, &overwritten, &wakes);
+    const int rc = send_now(channel, msg, &residue, &wakes);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
-    rn__broadcast_retire(channel, overwritten);
+    rn__broadcast_clear(channel, residue);
     return rc;
 }
 
@@ -183,13 +204,29 @@ static bool is_busy(const struct receive *receive)
     return busy != 0 && busy != receive->operation.waiter.token;
 }
 
+static bool has_message(const rn_broadcast_rx *rx, uint64_t lost)
+{
+    return rx->cursor + lost < rx->channel->history.next && !rx->is_cut;
+}
+
+static bool is_over(const rn_broadcast_rx *rx)
+{
+    return rx->channel->tx_count == 0 || rx->is_cut;
+}
+
+/* Something was read: a send may have waited for that. */
+static void let_senders_on(struct rn__broadcast *channel, struct rn__wakes *wakes)
+{
+    if (RN__UNLIKELY(channel->line.first != NULL))
+        rn__broadcast_serve_line(channel, wakes);
+}
+
 static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct receive *receive = rn__container_of(operation, struct receive, operation);
     rn_broadcast_rx *rx = receive->rx;
     struct rn__broadcast *channel = rx->channel;
-    const uint64_t lost = rn__history_lost(&channel->history, rx->cursor);
-    (void)wakes;
+    const uint64_t lost = rn__broadcast_lost(rx);
     if (is_busy(receive))
         return RN_EBUSY;
     if (lost > 0 && operation->count == NULL) {
@@ -197,11 +234,12 @@ static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
         channel->counts.missed += lost;
         return RN_LAGGED;
     }
-    if (rx->cursor + lost < channel->history.next) {
+    if (has_message(rx, lost)) {
         take(receive);
+        let_senders_on(channel, wakes);
         return 0;
     }
-    return channel->tx_count == 0 ? RN_CLOSED : RN__PENDING;
+    return is_over(rx) ? RN_CLOSED : RN__PENDING;
 }
 
 static int attempt_or_park(struct rn__operation *operation, struct rn__wakes *wakes)
@@ -262,10 +300,13 @@ static struct rn__node *put_down(struct receive *receive, int rc)
     if (node == NULL)
         return NULL;
     receive->node = NULL;
-    if (rc == 0)
+    receive->rx->is_cloning = false;
+    if (rc == 0) {
         account(receive, 1);
-    else
+    } else {
         receive->rx->cursor -= 1 + receive->lost;
+        rn__broadcast_mind(receive->rx);
+    }
     return rn__nodes_let_go(&receive->rx->channel->history.nodes, node);
 }
 
@@ -283,6 +324,7 @@ static int come_back(struct receive *receive, int rc)
 {
     struct rn__broadcast *channel = receive->rx->channel;
     do {
+        struct rn__wakes wakes = {0};
         if (receive->node != NULL)
             rc = clone_out(receive);
         rn__lock_acquire(&channel->lock);
@@ -290,7 +332,9 @@ static int come_back(struct receive *receive, int rc)
         if (rc == 0)
             take_more(receive);
         receive->rx->busy = receive->node != NULL ? RN__HELD : 0;
+        let_senders_on(channel, &wakes);
         rn__lock_release(&channel->lock);
+        rn__wakes_run(&wakes);
         rn__broadcast_retire(channel, doomed);
     } while (receive->node != NULL);
     return receive->taken > 0 ? 0 : rc;
@@ -301,7 +345,7 @@ static int tell_last_loss(struct receive *receive)
 {
     struct rn__broadcast *channel = receive->rx->channel;
     rn__lock_acquire(&channel->lock);
-    receive->missed = rn__history_lost(&channel->history, receive->rx->cursor);
+    receive->missed = rn__broadcast_lost(receive->rx);
     receive->rx->cursor += receive->missed;
     channel->counts.missed += receive->missed;
     rn__lock_release(&channel->lock);
@@ -347,10 +391,9 @@ RN__FITS_A_CASE(struct receive);
 static bool case_ready(const struct rn__operation *operation)
 {
     const struct receive *receive = rn__container_of(operation, struct receive, operation);
-    const struct rn__broadcast *channel = receive->rx->channel;
-    const uint64_t lost = rn__history_lost(&channel->history, receive->rx->cursor);
-    return is_busy(receive) || (lost > 0 && operation->count == NULL) ||
-           receive->rx->cursor + lost < channel->history.next || channel->tx_count == 0;
+    const uint64_t lost = rn__broadcast_lost(receive->rx);
+    return is_busy(receive) || (lost > 0 && operation->count == NULL) || has_message(receive->rx, lost) ||
+           is_over(receive->rx);
 }
 
 static void case_stand(struct rn__operation *operation)

@@ -29,8 +29,7 @@ static void give_room_back(struct rn__broadcast *channel, size_t nodes)
         rn__nodes_take_back_promise(&channel->history.nodes, nodes);
 }
 
-/* One user less, and so many nodes that it brought. */
-static void leave(struct rn__broadcast *channel, size_t nodes)
+void rn__broadcast_leave(struct rn__broadcast *channel, size_t nodes)
 {
     rn__lock_acquire(&channel->lock);
     give_room_back(channel, nodes);
@@ -46,9 +45,9 @@ void rn__broadcast_retire(struct rn__broadcast *channel, struct rn__node *node)
         destroy(channel);
 }
 
-/* Under the lock, when an end has gone: gives where to sweep to, 0 if nothing is given up. What was given up before
- * is swept by whoever did that: maybe by a caller of ours, whose drop function dropped this end. */
-static uint64_t give_up_unreadable(struct rn__broadcast *channel)
+/* What was given up before is swept by whoever did that: maybe by a caller of ours, whose drop function dropped this
+ * end. */
+uint64_t rn__broadcast_give_up(struct rn__broadcast *channel)
 {
     struct rn__history *history = &channel->history;
     if (channel->rx_count > 0 || (channel->keeps && channel->tx_count > 0) || history->oldest == history->next)
@@ -57,7 +56,7 @@ static uint64_t give_up_unreadable(struct rn__broadcast *channel)
     return history->next;
 }
 
-static void sweep(struct rn__broadcast *channel, uint64_t until)
+void rn__broadcast_sweep(struct rn__broadcast *channel, uint64_t until)
 {
     struct rn__node *doomed;
     if (until == 0)
@@ -81,6 +80,8 @@ static struct rn__broadcast *make(size_t capacity, const struct rn__element *ele
     channel->element = *element;
     channel->record.name = opts != NULL && opts->name != NULL ? opts->name : element->name;
     channel->keeps = opts != NULL && (opts->flags & RN_BROADCAST_KEEP) != 0;
+    channel->may_block = opts != NULL && (opts->flags & RN_BROADCAST_MAY_BLOCK) != 0;
+    channel->slowest = UINT64_MAX;
     rn__list_init(&channel->receivers);
     if (rn__history_init(&channel->history, &channel->element, capacity, FIRST_ENDS))
         return channel;
@@ -96,12 +97,12 @@ static void set_up_sender(rn_broadcast_tx *tx, struct rn__broadcast *channel)
     rn__nodes_enter(&channel->history.nodes);
 }
 
-static void set_up_receiver(rn_broadcast_rx *rx, struct rn__broadcast *channel, uint64_t cursor)
+static void set_up_receiver(rn_broadcast_rx *rx, struct rn__broadcast *channel, uint64_t cursor,
+                            enum rn_on_lag on_lag)
 {
+    *rx = (rn_broadcast_rx){.channel = channel, .cursor = cursor, .on_lag = on_lag};
     rn__end_init(&rx->end, RN__BROADCAST_RX, channel->record.name);
-    rx->channel = channel;
-    rx->cursor = cursor;
-    rx->busy = 0;
+    rn__broadcast_mind(rx);
     rn__list_push_back(&channel->receivers, &rx->link);
     channel->rx_count++;
     rn__nodes_enter(&channel->history.nodes);
@@ -111,7 +112,7 @@ static bool are_valid(const rn_broadcast_opts *opts)
 {
     if (opts == NULL)
         return true;
-    const uint32_t unknown = opts->flags & ~(uint32_t)RN_BROADCAST_KEEP;
+    const uint32_t unknown = opts->flags & ~(uint32_t)(RN_BROADCAST_KEEP | RN_BROADCAST_MAY_BLOCK);
     return rn__options_are_valid(unknown, opts->reserved0, opts->reserved, RN__COUNT(opts->reserved));
 }
 
@@ -135,7 +136,7 @@ static int make_ends(rn_broadcast_tx **tx, rn_broadcast_rx **rx, size_t capacity
     *tx = &channel->first_tx;
     if (rx == NULL)
         return 0;
-    set_up_receiver(&channel->first_rx, channel, 0);
+    set_up_receiver(&channel->first_rx, channel, 0, RN_ON_LAG_REPORT);
     *rx = &channel->first_rx;
     return 0;
 }
@@ -242,11 +243,12 @@ int rn_broadcast_weak_clone(rn_broadcast_weak **out, rn_broadcast_weak *weak)
     return one_more_weak(out, weak->channel);
 }
 
-/* Where a new receiver begins. */
+/* Where a new receiver begins, and how it minds falling behind. */
 enum place { AT_THE_END, AT_NUMBER, AT_RECEIVER };
 
 struct beginning {
     enum place place;
+    enum rn_on_lag on_lag;
     uint64_t number;
     const rn_broadcast_rx *rx;
 };
@@ -273,7 +275,7 @@ static int one_more_receiver(rn_broadcast_rx **out, struct rn__broadcast *channe
     const uint64_t cursor = number_of(&channel->history, beginning);
     if (cursor > channel->history.next)
         goto give_room_back;
-    set_up_receiver(made, channel, cursor);
+    set_up_receiver(made, channel, cursor, beginning->on_lag);
     rn__lock_release(&channel->lock);
     *out = made;
     return 0;
@@ -285,24 +287,53 @@ free_end:
     return rc;
 }
 
-static int subscribe_at(rn_broadcast_rx **rx, rn_broadcast_tx *tx, struct beginning beginning)
+static bool can_subscribe(const struct rn__broadcast *channel, const rn_subscribe_opts *opts)
 {
+    const uint32_t unknown = opts->flags & ~(uint32_t)RN_SUBSCRIBE_FROM;
+    if (!rn__options_are_valid(unknown, 0, opts->reserved, RN__COUNT(opts->reserved)))
+        return false;
+    if (opts->flags == 0 && opts->sequence != 0)
+        return false;
+    switch (opts->on_lag) {
+    case RN_ON_LAG_REPORT:
+    case RN_ON_LAG_SKIP_TO_LATEST:
+    case RN_ON_LAG_DISCONNECT:
+        return true;
+    case RN_ON_LAG_BLOCK:
+        return channel->may_block;
+    }
+    return false;
+}
+
+int rn_broadcast_subscribe_with(rn_broadcast_rx **rx, rn_broadcast_tx *tx, const rn_subscribe_opts *opts)
+{
+    static const rn_subscribe_opts defaults = {.on_lag = RN_ON_LAG_REPORT};
     if (rx != NULL)
         *rx = NULL;
     if (rx == NULL || tx == NULL)
         return RN_EINVAL;
     rn__end_check(&tx->end, RN__BROADCAST_TX);
-    return one_more_receiver(rx, tx->channel, &beginning);
+    if (opts == NULL)
+        opts = &defaults;
+    if (!can_subscribe(tx->channel, opts))
+        return RN_EINVAL;
+    return one_more_receiver(rx, tx->channel,
+                             &(struct beginning){
+                                 .place = opts->flags == RN_SUBSCRIBE_FROM ? AT_NUMBER : AT_THE_END,
+                                 .on_lag = opts->on_lag,
+                                 .number = opts->sequence,
+                             });
 }
 
 int rn_broadcast_subscribe(rn_broadcast_rx **rx, rn_broadcast_tx *tx)
 {
-    return subscribe_at(rx, tx, (struct beginning){.place = AT_THE_END});
+    return rn_broadcast_subscribe_with(rx, tx, NULL);
 }
 
 int rn_broadcast_subscribe_from(rn_broadcast_rx **rx, rn_broadcast_tx *tx, uint64_t sequence)
 {
-    return subscribe_at(rx, tx, (struct beginning){.place = AT_NUMBER, .number = sequence});
+    return rn_broadcast_subscribe_with(rx, tx,
+                                       &(rn_subscribe_opts){.flags = RN_SUBSCRIBE_FROM, .sequence = sequence});
 }
 
 static int copy_receiver(rn_broadcast_rx **out, const rn_broadcast_rx *rx, enum place place)
@@ -312,7 +343,7 @@ static int copy_receiver(rn_broadcast_rx **out, const rn_broadcast_rx *rx, enum 
     if (out == NULL || rx == NULL)
         return RN_EINVAL;
     rn__end_check(&rx->end, RN__BROADCAST_RX);
-    return one_more_receiver(out, rx->channel, &(struct beginning){.place = place, .rx = rx});
+    return one_more_receiver(out, rx->channel, &(struct beginning){.place = place, .on_lag = rx->on_lag, .rx = rx});
 }
 
 int rn_broadcast_resubscribe(rn_broadcast_rx **out, const rn_broadcast_rx *rx)
@@ -340,25 +371,41 @@ void rn_broadcast_tx_drop(rn_broadcast_tx *tx)
     if (--channel->tx_count == 0) {
         rn__record_closed(&channel->record, RN_WHY_SENDERS_GONE);
         rn__wakes_add_all(&wakes, &channel->parked, RN_CLOSED);
-        until = give_up_unreadable(channel);
+        until = rn__broadcast_give_up(channel);
     }
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
     if (tx != &channel->first_tx)
         rn__free(tx, sizeof *tx);
-    sweep(channel, until);
-    leave(channel, 1);
+    rn__broadcast_sweep(channel, until);
+    rn__broadcast_leave(channel, 1);
 }
 
 static uint64_t unread(const rn_broadcast_rx *rx)
 {
-    return rx->channel->history.next - rx->cursor;
+    return (rx->is_cut ? rx->cut_at : rx->channel->history.next) - rx->cursor;
+}
+
+/* Under the lock: it counts no longer. */
+static uint64_t unsubscribe(rn_broadcast_rx *rx, struct rn__wakes *wakes)
+{
+    struct rn__broadcast *channel = rx->channel;
+    uint64_t until = 0;
+    if (rx->is_cut)
+        return 0;
+    rn__list_remove(&rx->link);
+    if (--channel->rx_count == 0) {
+        rn__wakes_add_all(wakes, &channel->closers, 0);
+        until = rn__broadcast_give_up(channel);
+    }
+    if (channel->line.first != NULL)
+        rn__broadcast_serve_line(channel, wakes);
+    return until;
 }
 
 void rn_broadcast_rx_drop(rn_broadcast_rx *rx)
 {
     struct rn__wakes wakes = {0};
-    uint64_t until = 0;
     if (rx == NULL)
         return;
     rn__end_check(&rx->end, RN__BROADCAST_RX);
@@ -366,17 +413,13 @@ void rn_broadcast_rx_drop(rn_broadcast_rx *rx)
     struct rn__broadcast *channel = rx->channel;
     rn__lock_acquire(&channel->lock);
     channel->counts.dropped += unread(rx);
-    rn__list_remove(&rx->link);
-    if (--channel->rx_count == 0) {
-        rn__wakes_add_all(&wakes, &channel->closers, 0);
-        until = give_up_unreadable(channel);
-    }
+    const uint64_t until = unsubscribe(rx, &wakes);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
     if (rx != &channel->first_rx)
         rn__free(rx, sizeof *rx);
-    sweep(channel, until);
-    leave(channel, 1);
+    rn__broadcast_sweep(channel, until);
+    rn__broadcast_leave(channel, 1);
 }
 
 void rn_broadcast_weak_drop(rn_broadcast_weak *weak)
@@ -390,7 +433,7 @@ void rn_broadcast_weak_drop(rn_broadcast_weak *weak)
     channel->weak_count--;
     rn__lock_release(&channel->lock);
     rn__free(weak, sizeof *weak);
-    leave(channel, 0);
+    rn__broadcast_leave(channel, 0);
 }
 
 /* --------------------------------------------------------------------------------------------------- questions -- */
@@ -461,7 +504,7 @@ bool rn_broadcast_rx_is_closed(const rn_broadcast_rx *rx)
         return false;
     rn__end_check(&rx->end, RN__BROADCAST_RX);
     rn__lock_acquire(&rx->channel->lock);
-    const bool is_closed = rx->channel->tx_count == 0;
+    const bool is_closed = rx->is_cut || rx->channel->tx_count == 0;
     rn__lock_release(&rx->channel->lock);
     return is_closed;
 }

@@ -17,10 +17,18 @@ union message {
     intptr_t number;
 };
 
+struct place {
+    uint64_t next; /* the message that it reads next */
+    enum rn_on_lag on_lag;
+    bool is_cut;
+    uint64_t end; /* if it is cut off */
+};
+
 /* What is true by the page, in the plainest words. */
 struct oracle {
     uint64_t capacity;
     bool keeps;
+    bool may_block;
     uint64_t sent;     /* messages numbered 0 .. sent - 1 */
     uint64_t given_up; /* those below are kept no longer, whatever the capacity */
     int marks[STEPS];  /* what is in each */
@@ -28,8 +36,8 @@ struct oracle {
     uint64_t missed;
     uint64_t dropped;
     uint64_t high_water;
-    size_t receivers, senders, weaks;
-    uint64_t places[RECEIVERS];
+    size_t receivers, senders, weaks; /* ends; of the receivers some may be cut off */
+    struct place places[RECEIVERS];
 };
 
 struct game {
@@ -56,30 +64,80 @@ static uint64_t oldest(const struct oracle *o)
     return fits > o->given_up ? fits : o->given_up;
 }
 
-static uint64_t lost_of(const struct oracle *o, size_t i)
+static uint64_t length_of(const struct oracle *o, size_t i)
 {
-    return o->places[i] < oldest(o) ? oldest(o) - o->places[i] : 0;
+    return (o->places[i].is_cut ? o->places[i].end : o->sent) - o->places[i].next;
 }
 
-static void oracle_send(struct oracle *o, int mark)
+static uint64_t lost_of(const struct oracle *o, size_t i)
 {
-    o->marks[o->sent++] = mark;
-    if (o->high_water < o->sent - oldest(o))
-        o->high_water = o->sent - oldest(o);
+    const struct place *place = &o->places[i];
+    if (place->is_cut)
+        return length_of(o, i);
+    if (place->next >= oldest(o))
+        return 0;
+    if (place->on_lag == RN_ON_LAG_SKIP_TO_LATEST && oldest(o) < o->sent)
+        return o->sent - 1 - place->next;
+    return oldest(o) - place->next;
+}
+
+static size_t subscribed(const struct oracle *o)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < o->receivers; i++)
+        count += !o->places[i].is_cut;
+    return count;
+}
+
+/* Would the next message overwrite one that it could have read? */
+static bool is_in_the_way(const struct oracle *o, size_t i, enum rn_on_lag on_lag)
+{
+    const struct place *place = &o->places[i];
+    const bool overwrites = o->sent - oldest(o) == o->capacity;
+    return overwrites && !place->is_cut && place->on_lag == on_lag && place->next <= oldest(o);
+}
+
+static bool is_blocked(const struct oracle *o)
+{
+    for (size_t i = 0; i < o->receivers; i++) {
+        if (is_in_the_way(o, i, RN_ON_LAG_BLOCK))
+            return true;
+    }
+    return false;
 }
 
 static void oracle_leave(struct oracle *o)
 {
-    if (o->receivers == 0 && !(o->keeps && o->senders > 0))
+    if (subscribed(o) == 0 && !(o->keeps && o->senders > 0))
         o->given_up = o->sent;
+}
+
+static void oracle_send(struct oracle *o, int mark)
+{
+    bool is_lapped[RECEIVERS];
+    bool cuts = false;
+    for (size_t i = 0; i < o->receivers; i++)
+        is_lapped[i] = is_in_the_way(o, i, RN_ON_LAG_DISCONNECT);
+    o->marks[o->sent++] = mark;
+    if (o->high_water < o->sent - oldest(o))
+        o->high_water = o->sent - oldest(o);
+    for (size_t i = 0; i < o->receivers; i++) {
+        if (!is_lapped[i])
+            continue;
+        o->places[i].is_cut = cuts = true;
+        o->places[i].end = o->sent;
+    }
+    if (cuts)
+        oracle_leave(o);
 }
 
 static uint64_t oracle_tx_len(const struct oracle *o)
 {
     uint64_t most = 0;
     for (size_t i = 0; i < o->receivers; i++) {
-        const uint64_t first = o->places[i] + lost_of(o, i);
-        most = o->sent - first > most ? o->sent - first : most;
+        const uint64_t first = o->places[i].next > oldest(o) ? o->places[i].next : oldest(o);
+        if (!o->places[i].is_cut && o->sent - first > most)
+            most = o->sent - first;
     }
     return most;
 }
@@ -105,21 +163,47 @@ static int open_message(struct game *game, union message *message)
     return mark;
 }
 
+enum form { SEND, GIVE, TRY, UNTIL };
+
+/* Where the first two would have to wait, one of the others. */
+static enum form any_form(struct game *game)
+{
+    const uint64_t form = any(game, 4);
+    return is_blocked(&game->oracle) ? TRY + form % 2 : SEND + form;
+}
+
+static int send_in_form(rn_broadcast_tx *tx, union message *message, enum form form)
+{
+    switch (form) {
+    case SEND:
+        return rn_broadcast_send(tx, message);
+    case GIVE:
+        return rn_broadcast_give(tx, message);
+    case TRY:
+        return rn_broadcast_try_send(tx, message);
+    default:
+        return rn_broadcast_send_until(tx, message, rn_at_ns(1));
+    }
+}
+
 static void do_send(struct game *game)
 {
     struct oracle *o = &game->oracle;
     if (o->senders == 0)
         return;
     rn_broadcast_tx *tx = game->tx[any(game, o->senders)];
-    const bool gives = any(game, 4) == 0;
+    const enum form form = any_form(game);
     const int mark = ++game->marks;
     union message message = make_message(game, mark);
-    const int rc = gives ? rn_broadcast_give(tx, &message) : rn_broadcast_send(tx, &message);
-    if (!CHECK_RC(rc, o->receivers > 0 || o->keeps ? 0 : RN_NOBODY))
+    const int rc = send_in_form(tx, &message, form);
+    int expected = subscribed(o) > 0 || o->keeps ? 0 : RN_NOBODY;
+    if (expected == 0 && is_blocked(o))
+        expected = form == TRY ? RN_FULL : RN_ETIMEDOUT;
+    if (!CHECK_RC(rc, expected))
         return;
     if (rc == 0)
         oracle_send(o, mark);
-    else if (!gives)
+    else if (form != GIVE)
         open_message(game, &message);
 }
 
@@ -128,20 +212,21 @@ static int oracle_receive(struct game *game, size_t i, bool counts, size_t limit
 {
     struct oracle *o = &game->oracle;
     const uint64_t lost = lost_of(o, i);
-    const uint64_t there = o->sent - o->places[i] - lost;
-    if (lost > 0 && (!counts || (there == 0 && o->senders == 0))) {
-        o->places[i] += lost;
+    const uint64_t there = length_of(o, i) - lost;
+    const bool is_over = o->senders == 0 || o->places[i].is_cut;
+    if (lost > 0 && (!counts || (there == 0 && is_over))) {
+        o->places[i].next += lost;
         o->missed += lost;
         return RN_LAGGED;
     }
     if (there == 0)
-        return o->senders == 0 ? RN_CLOSED : RN_EMPTY;
+        return is_over ? RN_CLOSED : RN_EMPTY;
     if (game->owners.clone_code != 0)
         return CLONE_FAILED;
     *count = there < limit ? (size_t)there : limit;
     o->missed += lost;
     o->received += *count;
-    o->places[i] += lost + *count;
+    o->places[i].next += lost + *count;
     return 0;
 }
 
@@ -168,16 +253,33 @@ static void do_receive(struct game *game)
     REQUIRE(CHECK_EQ(count, expected));
     CHECK_EQ(missed, (rc == 0 || rc == RN_LAGGED) && counts ? lost : 77);
     for (size_t k = 0; k < count; k++)
-        CHECK_EQ(open_message(game, &got[k]), o->marks[o->places[i] - count + k]);
+        CHECK_EQ(open_message(game, &got[k]), o->marks[o->places[i].next - count + k]);
 }
 
 /* -- ends -------------------------------------------------------------------------------------------------------- */
 
-static void add_receiver(struct game *game, rn_broadcast_rx *rx, uint64_t place)
+static void add_receiver(struct game *game, rn_broadcast_rx *rx, uint64_t next, enum rn_on_lag on_lag)
 {
     struct oracle *o = &game->oracle;
     game->rx[o->receivers] = rx;
-    o->places[o->receivers++] = place;
+    o->places[o->receivers++] = (struct place){.next = next, .on_lag = on_lag};
+}
+
+static void do_subscribe_with(struct game *game)
+{
+    struct oracle *o = &game->oracle;
+    rn_broadcast_rx *rx;
+    if (o->receivers == RECEIVERS || o->senders == 0)
+        return;
+    const bool from = any(game, 2) == 0;
+    const uint64_t next = from ? any(game, o->sent + 3) : o->sent;
+    const rn_subscribe_opts opts = {
+        .on_lag = (enum rn_on_lag)any(game, 4), .flags = from ? RN_SUBSCRIBE_FROM : 0, .sequence = from ? next : 0};
+    const bool may = (opts.on_lag != RN_ON_LAG_BLOCK || o->may_block) && next <= o->sent;
+    CHECK_RC(rn_broadcast_subscribe_with(&rx, game->tx[any(game, o->senders)], &opts), may ? 0 : RN_EINVAL);
+    CHECK_EQ(rx != NULL, may);
+    if (may)
+        add_receiver(game, rx, next, opts.on_lag);
 }
 
 static void do_subscribe(struct game *game)
@@ -205,7 +307,7 @@ static void do_subscribe(struct game *game)
         CHECK_RC(rn_broadcast_subscribe(&rx, tx), 0);
     }
     if (place <= o->sent)
-        add_receiver(game, rx, place);
+        add_receiver(game, rx, place, RN_ON_LAG_REPORT);
     else
         CHECK(rx == NULL);
 }
@@ -219,7 +321,7 @@ static void do_copy_receiver(struct game *game)
     const size_t i = any(game, o->receivers);
     const bool clones = any(game, 2) == 0;
     CHECK_RC(clones ? rn_broadcast_rx_clone(&rx, game->rx[i]) : rn_broadcast_resubscribe(&rx, game->rx[i]), 0);
-    add_receiver(game, rx, clones ? o->places[i] : o->sent);
+    add_receiver(game, rx, clones ? o->places[i].next : o->sent, o->places[i].on_lag);
 }
 
 static void do_drop_receiver(struct game *game)
@@ -227,9 +329,10 @@ static void do_drop_receiver(struct game *game)
     struct oracle *o = &game->oracle;
     if (o->receivers == 0)
         return;
-    const size_t i = any(game, o->receivers--);
+    const size_t i = any(game, o->receivers);
     rn_broadcast_rx_drop(game->rx[i]);
-    o->dropped += o->sent - o->places[i];
+    o->dropped += length_of(o, i);
+    o->receivers--;
     o->places[i] = o->places[o->receivers];
     game->rx[i] = game->rx[o->receivers];
     oracle_leave(o);
@@ -288,7 +391,7 @@ static void do_drop_weak(struct game *game)
 static void check_info(const struct oracle *o, const rn_channel_info *info)
 {
     CHECK_EQ(info->senders, o->senders);
-    CHECK_EQ(info->receivers, o->receivers);
+    CHECK_EQ(info->receivers, subscribed(o));
     CHECK_EQ(info->weak, o->weaks);
     CHECK_EQ(info->capacity, o->capacity);
     CHECK_EQ(info->depth, o->sent - oldest(o));
@@ -305,14 +408,14 @@ static void check_agreement(const struct game *game)
     const struct oracle *o = &game->oracle;
     rn_channel_info info;
     for (size_t i = 0; i < o->receivers; i++) {
-        CHECK_EQ(rn_broadcast_rx_sequence(game->rx[i]), o->places[i]);
-        CHECK_EQ(rn_broadcast_rx_len(game->rx[i]), o->sent - o->places[i]);
-        CHECK_EQ(rn_broadcast_rx_is_closed(game->rx[i]), o->senders == 0);
+        CHECK_EQ(rn_broadcast_rx_sequence(game->rx[i]), o->places[i].next);
+        CHECK_EQ(rn_broadcast_rx_len(game->rx[i]), length_of(o, i));
+        CHECK_EQ(rn_broadcast_rx_is_closed(game->rx[i]), o->senders == 0 || o->places[i].is_cut);
     }
     if (o->senders > 0) {
-        CHECK_EQ(rn_broadcast_tx_receivers(game->tx[0]), o->receivers);
+        CHECK_EQ(rn_broadcast_tx_receivers(game->tx[0]), subscribed(o));
         CHECK_EQ(rn_broadcast_tx_len(game->tx[0]), oracle_tx_len(o));
-        CHECK_EQ(rn_broadcast_tx_closed_until(game->tx[0], rn_at_ns(1)), o->receivers == 0 ? 0 : RN_ETIMEDOUT);
+        CHECK_EQ(rn_broadcast_tx_closed_until(game->tx[0], rn_at_ns(1)), subscribed(o) == 0 ? 0 : RN_ETIMEDOUT);
         CHECK_RC(rn_broadcast_tx_info(game->tx[0], &info), 0);
         check_info(o, &info);
     } else if (o->receivers > 0) {
@@ -338,8 +441,10 @@ static void step(struct game *game)
         do_send(game);
     else if (what < 80)
         do_receive(game);
-    else if (what < 86)
+    else if (what < 84)
         do_subscribe(game);
+    else if (what < 86)
+        do_subscribe_with(game);
     else if (what < 89)
         do_copy_receiver(game);
     else if (what < 94)
@@ -354,25 +459,27 @@ static void step(struct game *game)
         do_drop_sender(game);
 }
 
-static void begin_game(struct game *game, size_t capacity, bool is_owned, bool keeps, uint64_t random)
+static void begin_game(struct game *game, size_t capacity, bool is_owned, uint32_t flags, uint64_t random)
 {
     static const rn_elem plain = {.size = sizeof(union message), .align = _Alignof(union message)};
-    const rn_broadcast_opts opts = {.flags = keeps ? RN_BROADCAST_KEEP : 0};
+    const rn_broadcast_opts opts = {.flags = flags};
     memset(game, 0, sizeof *game);
     game->is_owned = is_owned;
     game->random = random;
     game->owners.on_drop = NULL;
-    game->oracle = (struct oracle){.capacity = capacity, .keeps = keeps, .senders = 1};
+    game->oracle = (struct oracle){.capacity = capacity, .senders = 1};
+    game->oracle.keeps = (flags & RN_BROADCAST_KEEP) != 0;
+    game->oracle.may_block = (flags & RN_BROADCAST_MAY_BLOCK) != 0;
     const rn_elem *elem = is_owned ? OWNED_ELEM(&game->owners) : &plain;
     REQUIRE(rn_broadcast_channel_with(&game->tx[0], NULL, capacity, elem, &opts) == 0);
     game->owners.on_drop = check_order;
 }
 
 /* From the last steps on there is no sender; then everything goes, in any order. */
-static void play(size_t capacity, bool is_owned, bool keeps, uint64_t random)
+static void play(size_t capacity, bool is_owned, uint32_t flags, uint64_t random)
 {
     static struct game game;
-    begin_game(&game, capacity, is_owned, keeps, random);
+    begin_game(&game, capacity, is_owned, flags, random);
     for (int i = 0; i < STEPS; i++) {
         step(&game);
         check_agreement(&game);
@@ -394,30 +501,36 @@ static void play(size_t capacity, bool is_owned, bool keeps, uint64_t random)
     CHECK_EQ(game.owners.live, 0);
 }
 
-static void play_all(bool is_owned, bool keeps)
+static void play_all(bool is_owned, uint32_t flags)
 {
     static const size_t capacities[] = {1, 2, 3, 4, 5, 7, 8, 13, 100};
     uint64_t random = test_seed();
     for (size_t i = 0; i < RN_COUNT(capacities); i++)
-        play(capacities[i], is_owned, keeps, rn__random_next(&random));
+        play(capacities[i], is_owned, flags, rn__random_next(&random));
 }
 
 EVERYWHERE(broadcast_oracle_agrees_on_plain_messages)
 {
-    play_all(false, false);
+    play_all(false, 0);
 }
 
 EVERYWHERE(broadcast_oracle_agrees_on_plain_messages_that_are_kept_for_later)
 {
-    play_all(false, true);
+    play_all(false, RN_BROADCAST_KEEP);
 }
 
 EVERYWHERE(broadcast_oracle_agrees_on_owned_messages)
 {
-    play_all(true, false);
+    play_all(true, 0);
 }
 
 EVERYWHERE(broadcast_oracle_agrees_on_owned_messages_that_are_kept_for_later)
 {
-    play_all(true, true);
+    play_all(true, RN_BROADCAST_KEEP);
+}
+
+EVERYWHERE(broadcast_oracle_agrees_on_receivers_that_block)
+{
+    play_all(false, RN_BROADCAST_MAY_BLOCK);
+    play_all(true, RN_BROADCAST_MAY_BLOCK | RN_BROADCAST_KEEP);
 }

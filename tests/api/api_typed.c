@@ -35,6 +35,7 @@ TEST(typed_clone_and_subscribe_refuse_a_missing_place)
     REQUIRE(mode_channel(&setter, &getter, 3) == 0);
     CHECK_RC(events_tx_clone(NULL, publisher), RN_EINVAL);
     CHECK_RC(events_subscribe(NULL, publisher), RN_EINVAL);
+    CHECK_RC(events_subscribe_with(NULL, publisher, NULL), RN_EINVAL);
     CHECK_RC(mode_subscribe(NULL, setter), RN_EINVAL);
     CHECK_RC(mode_rx_clone(NULL, getter), RN_EINVAL);
     CHECK_RC(mode_borrow(getter, NULL), RN_EINVAL);
@@ -44,6 +45,29 @@ TEST(typed_clone_and_subscribe_refuse_a_missing_place)
     events_tx_drop(publisher);
     mode_tx_drop(setter);
     mode_rx_drop(getter);
+}
+
+EVERYWHERE(typed_broadcast_hands_through_policies_and_sends_that_wait)
+{
+    events_tx *tx;
+    events_rx *rx;
+    const int three = 3;
+    int got = 0;
+    uint64_t missed;
+    REQUIRE(events_channel_with(&tx, NULL, 1, &(rn_broadcast_opts){.flags = RN_BROADCAST_MAY_BLOCK}) == 0);
+    REQUIRE(events_subscribe_with(&rx, tx, &(rn_subscribe_opts){.on_lag = RN_ON_LAG_BLOCK}) == 0);
+    CHECK_RC(events_try_send(tx, 1), 0);
+    CHECK_RC(events_try_send(tx, 2), RN_FULL);
+    CHECK_RC(events_send_until(tx, 2, rn_at_ns(1)), RN_ETIMEDOUT);
+    rn_case cases[] = {events_send_case(tx, &three)};
+    CHECK_RC(rn_try_select(cases, 1), RN_EAGAIN);
+    CHECK_RC(events_recv(rx, &got, &missed), 0);
+    CHECK_EQ(got, 1);
+    CHECK_EQ(rn_try_select(cases, 1), 0);
+    CHECK_RC(events_recv(rx, &got, &missed), 0);
+    CHECK_EQ(got, 3);
+    events_tx_drop(tx);
+    events_rx_drop(rx);
 }
 
 EVERYWHERE(typed_mpsc_hands_through_permits_weak_senders_and_arrays)

@@ -89,6 +89,35 @@ TEST(oom_broadcast_subscribe_and_clone_change_nothing)
     check_more_broadcast_ends(OWNED_ELEM(&owners), 2, 1);
 }
 
+static int subscribe_with(void *arg)
+{
+    rn_broadcast_rx *rx = somewhere();
+    const rn_subscribe_opts opts = {.on_lag = RN_ON_LAG_BLOCK};
+    const int rc = rn_broadcast_subscribe_with(&rx, arg, &opts);
+    CHECK_EQ(rx != NULL, rc == 0);
+    rn_broadcast_rx_drop(rx);
+    return rc;
+}
+
+/* One that did not come blocks nobody. */
+TEST(oom_broadcast_receiver_that_blocks_is_there_or_not)
+{
+    struct owners owners = {0};
+    rn_broadcast_tx *tx;
+    rn_broadcast_rx *rx;
+    struct owned message;
+    const rn_broadcast_opts opts = {.flags = RN_BROADCAST_MAY_BLOCK};
+    REQUIRE(rn_broadcast_channel_with(&tx, &rx, 1, OWNED_ELEM(&owners), &opts) == 0);
+    CHECK_EQ(refuse_each(subscribe_with, tx), 2);
+    for (int i = 0; i < 3; i++) {
+        message = owned_make(&owners, i);
+        CHECK_RC(rn_broadcast_try_send(tx, &message), 0);
+    }
+    rn_broadcast_tx_drop(tx);
+    rn_broadcast_rx_drop(rx);
+    CHECK_EQ(owners.live, 0);
+}
+
 /* -- sends and sets that were promised no room ------------------------------------------------------------------- */
 
 /* A send while the drop function of the one before runs takes the room of whoever might have wanted it; the second
@@ -97,10 +126,13 @@ struct chain {
     struct owners owners;
     rn_broadcast_tx *broadcast;
     rn_watch_tx *watch;
+    bool tries; /* a send of the channel may wait */
 };
 
 static int publish(struct chain *chain, struct owned *message)
 {
+    if (chain->tries)
+        return rn_broadcast_try_send(chain->broadcast, message);
     return chain->watch != NULL ? rn_watch_set(chain->watch, message) : rn_broadcast_send(chain->broadcast, message);
 }
 
@@ -133,17 +165,24 @@ static void publish_in_drop(struct owners *owners, int number)
         publish_without_memory(chain);
 }
 
-TEST(oom_broadcast_send_without_room_leaves_the_message_with_the_sender)
+static void send_without_room(uint32_t flags)
 {
-    struct chain chain = {.owners = {.on_drop = publish_in_drop}};
+    struct chain chain = {.owners = {.on_drop = publish_in_drop}, .tries = flags != 0};
     rn_broadcast_rx *rx;
-    REQUIRE(rn_broadcast_channel(&chain.broadcast, &rx, 1, OWNED_ELEM(&chain.owners)) == 0);
+    REQUIRE(rn_broadcast_channel_with(&chain.broadcast, &rx, 1, OWNED_ELEM(&chain.owners),
+                                      &(rn_broadcast_opts){.flags = flags}) == 0);
     publish_number(&chain, 1);
     publish_number(&chain, 2);
     CHECK_EQ(chain.owners.drops, 3);
     rn_broadcast_tx_drop(chain.broadcast);
     rn_broadcast_rx_drop(rx);
     CHECK_EQ(chain.owners.live, 0);
+}
+
+TEST(oom_broadcast_send_without_room_leaves_the_message_with_the_sender)
+{
+    send_without_room(0);
+    send_without_room(RN_BROADCAST_MAY_BLOCK);
 }
 
 TEST(oom_watch_set_without_room_leaves_the_value_with_the_setter)
