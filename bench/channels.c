@@ -274,6 +274,52 @@ static void broadcast_send_blocking(struct round *round)
     send_past(round, RN_ON_LAG_BLOCK);
 }
 
+/* Messages of a page, read in a loop beside the sends: copied out, or looked at in place. */
+struct page {
+    uint64_t words[512];
+};
+RN_BROADCAST_PLAIN(pages, struct page);
+
+static void read_pages(struct round *round, bool borrows)
+{
+    static struct page page, copy;
+    const rn_broadcast_opts may_borrow = {.flags = RN_BROADCAST_BORROW};
+    const struct page *place;
+    uint64_t missed, sum = 0;
+    int64_t spent = 0;
+    pages_tx *tx;
+    pages_rx *rx;
+    RN_MUST(pages_channel_with(&tx, &rx, 16, borrows ? &may_borrow : NULL));
+    for (long i = 0; i < round->operations; i += 16) {
+        for (int k = 0; k < 16; k++)
+            RN_MUST(rn_broadcast_send(pages_tx_raw(tx), &page));
+        const int64_t start = rn_now_ns();
+        for (int k = 0; borrows && k < 16; k++) {
+            RN_MUST(pages_borrow(rx, &place, &missed));
+            sum += place->words[k];
+            pages_release(rx);
+        }
+        for (int k = 0; !borrows && k < 16; k++) {
+            RN_MUST(pages_recv(rx, &copy, &missed));
+            sum += copy.words[k];
+        }
+        spent += rn_now_ns() - start;
+    }
+    round->value[0] = (double)(spent + (int64_t)sum) / (double)round->operations;
+    pages_tx_drop(tx);
+    pages_rx_drop(rx);
+}
+
+static void broadcast_recv_4k(struct round *round)
+{
+    read_pages(round, false);
+}
+
+static void broadcast_borrow_4k(struct round *round)
+{
+    read_pages(round, true);
+}
+
 /* -- watch ---------------------------------------------------------------------------------------------------- */
 
 static void watch_set(struct round *round)
@@ -409,6 +455,8 @@ const struct figure channel_figures[] = {
      "the same; one of them would be cut off, and keeps up", 0},
     {"broadcast_send_blocking", "ns", broadcast_send_blocking, 5000000, 0,
      "the same; one of them blocks the sender, and keeps up", 0},
+    {"broadcast_recv_4k", "ns", broadcast_recv_4k, 500000, 0, "a message of 4 KiB, copied out", 0},
+    {"broadcast_borrow_4k", "ns", broadcast_borrow_4k, 500000, 0, "the same, borrowed and released", 0},
     {"watch_set", "ns", watch_set, 2000000, 0, "a new value, one receiver that does not wait", 0},
     {"watch_get", "ns", watch_get, 2000000, 0, "a copy of the value", 0},
     {"select_2", "ns", select_2, 1000000, 0, "one of 2 cases, which is ready", 0},

@@ -21,7 +21,7 @@
  * At the same time, on one channel:
  *     any calls on different ends                       yes
  *     all but drop on one tx or one weak sender         yes, by any number of tasks and threads
- *     recv* on one rx                                   one at a time: beside another one that has not returned a
+ *     recv* and borrow* on one rx                       one at a time: beside another one that has not returned a
  *                                                       waiting form says RN_EBUSY, a try form RN_EMPTY
  *     rx_clone, resubscribe, questions on one rx        yes, beside a recv too
  *     drop of an end beside another call on that end    no
@@ -36,7 +36,8 @@
  *
  * Costs: allocates in the constructor and for each further end. A send wakes the receivers that sleep, each with its
  * message. recv_many of plain messages takes the channel's short lock once, of an owned kind once a message. Where
- * somebody blocks or disconnects, a send that has caught up with the slowest of those looks at all receivers.
+ * somebody blocks or disconnects, a send that has caught up with the slowest of those looks at all receivers. borrow
+ * and release take the lock once each, and copy nothing.
  *
  * Another shape: no message may be lost: RN_ON_LAG_BLOCK, or one mpsc per receiver. Only the newest value matters:
  * watch.
@@ -63,7 +64,8 @@ typedef struct rn_broadcast_weak rn_broadcast_weak; /* a sender that keeps no ch
 enum rn_broadcast_flags {
     RN_BROADCAST_KEEP =
         1u << 0, /* messages are kept also while nobody is subscribed: for those who subscribe later */
-    RN_BROADCAST_MAY_BLOCK = 1u << 1 /* receivers may make senders wait: RN_ON_LAG_BLOCK */
+    RN_BROADCAST_MAY_BLOCK = 1u << 1, /* receivers may make senders wait: RN_ON_LAG_BLOCK */
+    RN_BROADCAST_BORROW = 1u << 2     /* receivers may look at messages in place: rn_broadcast_borrow */
 };
 
 /* All zero: the defaults. */
@@ -101,8 +103,8 @@ typedef struct rn_subscribe_opts {
  * @tx:       the sender, or NULL
  * @rx:       the receiver, or NULL; give NULL to begin without one
  * @capacity: messages that are kept, exactly so many: 1 .. RN_BROADCAST_CAPACITY_MAX
- * @elem:     what a message is; copied. One with a drop function needs a clone function too: each receiver gets a
- *            copy of its own
+ * @elem:     what a message is; copied. One with a drop function needs a clone function too, since each receiver gets
+ *            a copy of its own; or, with RN_BROADCAST_BORROW, can only be borrowed
  * @opts:     NULL for the defaults
  *
  * Context:  any task or thread; never waits
@@ -162,7 +164,7 @@ RN_API int rn_broadcast_send_until(rn_broadcast_tx *tx, const void *msg, rn_dead
  * Owner:    the receiver is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    a send that begins after the return is seen
- * Memory:   the receiver; of an owned kind, room for one message
+ * Memory:   the receiver; of an owned kind, room for one message; with RN_BROADCAST_BORROW for two
  * Returns:  0 | RN_ENOMEM | RN_EINVAL also for a number that no message has and the next one will not get, and for
  *           RN_ON_LAG_BLOCK on a channel without RN_BROADCAST_MAY_BLOCK
  */
@@ -184,7 +186,7 @@ RN_MUST_USE RN_API int rn_broadcast_subscribe_with(rn_broadcast_rx **rx, rn_broa
  * Owner:    the new receiver is yours: drop it
  * Cancel:   uncancellable (never waits)
  * Order:    a send that begins after the return is seen
- * Memory:   the receiver; of an owned kind, room for one message
+ * Memory:   the receiver; of an owned kind, room for one message; with RN_BROADCAST_BORROW for two
  * Returns:  0 | RN_ENOMEM | RN_EINVAL
  */
 RN_MUST_USE RN_API int rn_broadcast_resubscribe(rn_broadcast_rx **out, const rn_broadcast_rx *rx);
@@ -207,15 +209,41 @@ RN_MUST_USE RN_API int rn_broadcast_rx_clone(rn_broadcast_rx **out, const rn_bro
  * Returns:  0 | RN_LAGGED a loss and no message | RN_CLOSED no sender is left and all that was kept was read, or
  *           this receiver was disconnected, which RN_LAGGED has told |
  *           RN_EMPTY (try_recv) nothing now, or another one receives here | RN_ETIMEDOUT (_until) | RN_ECANCELED |
- *           RN_EBUSY another one receives here | RN_EINVAL | the code of the clone function: the message is not used
- *           up. Loss is told before the close
+ *           RN_EBUSY another one receives here | RN_EINVAL, also for messages that can only be borrowed | the code of
+ *           the clone function: the message is not used up. Loss is told before the close
  */
 RN_API int rn_broadcast_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed);
 RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *missed, rn_deadline deadline);
 
 /**
- * rn_broadcast_recv_case, rn_broadcast_send_case - for a select (select.h)
+ * rn_broadcast_borrow, rn_broadcast_try_borrow, rn_broadcast_borrow_until, rn_broadcast_release - the next message of
+ * this receiver, in place, and give it back
+ * @out:    the message, which stays where it is and does not change until the release; or NULL
+ * @missed: as in recv
+ *
+ * A receive without a copy, for large messages and for those that cannot be cloned. The message counts as received;
+ * senders and other receivers go on as if it had been copied. A receiver borrows one at a time, and may receive
+ * others meanwhile. Release without a borrow is ignored; rx_drop releases too. Only on channels that were made with
+ * RN_BROADCAST_BORROW, which keep each message in a place of its own, also plain ones; recv then copies it from
+ * there, outside the channel's lock.
+ *
+ * Context:  as recv; release never waits. The drop function of a message that was overwritten meanwhile may run in
+ *           release
+ * Owner:    the message stays the channel's
+ * Cancel:   atomic: RN_ECANCELED means that nothing was borrowed; it comes before RN_CLOSED if both hold. try_borrow
+ *           does not look
+ * Order:    everything before the send happens-before the return; release happens-before the drop function
+ * Memory:   none
+ * Returns:  as recv; RN_EBUSY also if this receiver has one borrowed, and RN_EINVAL without RN_BROADCAST_BORROW
+ */
+RN_API int rn_broadcast_borrow(rn_broadcast_rx *rx, const void **out, uint64_t *missed);
+RN_API int rn_broadcast_try_borrow(rn_broadcast_rx *rx, const void **out, uint64_t *missed);
+RN_API int rn_broadcast_borrow_until(rn_broadcast_rx *rx, const void **out, uint64_t *missed, rn_deadline deadline);
+RN_API void rn_broadcast_release(rn_broadcast_rx *rx);
+
+/**
+ * rn_broadcast_recv_case, rn_broadcast_borrow_case, rn_broadcast_send_case - for a select (select.h)
  * @msg:    is sent by the select in which the case happens, with rc 0; else it stays yours
  * @out:    is written, like @missed, only if the case happens with rc 0
  * @missed: as in recv
@@ -228,6 +256,7 @@ RN_API int rn_broadcast_recv_until(rn_broadcast_rx *rx, void *out, uint64_t *mis
  * Returns:  the case; of a NULL end one that never happens; of other bad arguments one that happens with RN_EINVAL
  */
 RN_MUST_USE RN_API rn_case rn_broadcast_recv_case(rn_broadcast_rx *rx, void *out, uint64_t *missed);
+RN_MUST_USE RN_API rn_case rn_broadcast_borrow_case(rn_broadcast_rx *rx, const void **out, uint64_t *missed);
 RN_MUST_USE RN_API rn_case rn_broadcast_send_case(rn_broadcast_tx *tx, const void *msg);
 
 /**

@@ -40,6 +40,8 @@
  *              N_try_send(tx, msg)  N_send_until(tx, msg, deadline)  N_send_case(tx, &msg)
  *              N_recv(rx, &msg, &missed)  N_try_recv(rx, &msg, &missed)  N_recv_until(rx, &msg, &missed, deadline)
  *              N_recv_many(rx, msgs, limit, &count, &missed)  N_recv_case(rx, &msg, &missed)
+ *              N_borrow(rx, &pointer, &missed)  N_try_borrow(rx, &pointer, &missed)  N_release(rx)
+ *              N_borrow_until(rx, &pointer, &missed, deadline)  N_borrow_case(rx, &pointer, &missed)
  *              type N_weak, with all that mpsc's has
  *   watch      N_channel(&tx, &rx or NULL, initial)  N_channel_with(..., opts)  N_subscribe(&rx, tx)
  *              N_tx_clone(&out, tx)  N_rx_clone(&out, rx)  N_set(tx, value)  N_send(tx, value)
@@ -370,6 +372,34 @@
         return code_;                                                                                                \
     }
 
+/* The pointer goes through a local; a case has none, and the library writes it as bytes. */
+#define RN__BROADCAST_BORROW(N, NAME, PARAMETERS, CALL)                                                              \
+    RN__GEN int NAME PARAMETERS                                                                                      \
+    {                                                                                                                \
+        const void *msg_ = NULL;                                                                                     \
+        int code_ = CALL;                                                                                            \
+        if (out_)                                                                                                    \
+            *out_ = (const N##_msg *)msg_;                                                                           \
+        return code_;                                                                                                \
+    }
+
+#define RN__BROADCAST_BORROWS(N)                                                                                     \
+    RN__BROADCAST_BORROW(N, N##_borrow, (N##_rx * rx_, const N##_msg **out_, uint64_t *missed_),                     \
+                         rn_broadcast_borrow(N##_rx_raw(rx_), out_ ? &msg_ : NULL, missed_))                         \
+    RN__BROADCAST_BORROW(N, N##_try_borrow, (N##_rx * rx_, const N##_msg **out_, uint64_t *missed_),                 \
+                         rn_broadcast_try_borrow(N##_rx_raw(rx_), out_ ? &msg_ : NULL, missed_))                     \
+    RN__BROADCAST_BORROW(N, N##_borrow_until,                                                                        \
+                         (N##_rx * rx_, const N##_msg **out_, uint64_t *missed_, rn_deadline deadline_),             \
+                         rn_broadcast_borrow_until(N##_rx_raw(rx_), out_ ? &msg_ : NULL, missed_, deadline_))        \
+    RN__GEN_MUST rn_case N##_borrow_case(N##_rx *rx_, const N##_msg **out_, uint64_t *missed_)                       \
+    {                                                                                                                \
+        return rn_broadcast_borrow_case(N##_rx_raw(rx_), (const void **)(uintptr_t)out_, missed_);                   \
+    }                                                                                                                \
+    RN__GEN void N##_release(N##_rx *rx_)                                                                            \
+    {                                                                                                                \
+        rn_broadcast_release(N##_rx_raw(rx_));                                                                       \
+    }
+
 #define RN__BROADCAST(N)                                                                                             \
     RN__ENDS(N, broadcast)                                                                                           \
     RN__BROADCAST_CONSTRUCTOR(                                                                                       \
@@ -401,6 +431,7 @@
     RN__TX_CLONE(N, broadcast)                                                                                       \
     RN__SEND(N, broadcast)                                                                                           \
     RN__SEND_WAITING(N, broadcast)                                                                                   \
+    RN__BROADCAST_BORROWS(N)                                                                                         \
     RN__GEN int N##_recv(N##_rx *rx_, N##_msg *out_, uint64_t *missed_)                                              \
     {                                                                                                                \
         return rn_broadcast_recv(N##_rx_raw(rx_), out_, missed_);                                                    \

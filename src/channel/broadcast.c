@@ -23,6 +23,9 @@
  * it counts as missed. Until the receive has come back its end is busy, so that nobody reads at a place that may
  * still be put back.
  *
+ * A borrow is a receive that leaves the message in its node, which the receiver holds until the release. The sender
+ * overwrites the ring's cell and not the node, so nobody waits for a borrower.
+ *
  * A receiver that was cut off for falling behind (broadcast_lag.c) finds the channel over at the number where that
  * happened, and what it had not read is its last loss.
  *
@@ -40,6 +43,7 @@ struct receive {
     size_t taken;
     struct rn__node *node; /* counted kinds: what is to be cloned next */
     bool is_holding_end;   /* rx->busy is its to clear */
+    bool borrows;          /* data: the place for the pointer */
     uint64_t lost;         /* before the last message it took, or the one at `node` */
     uint64_t missed;       /* before those that it took */
 };
@@ -55,6 +59,16 @@ static void account(struct receive *receive, size_t count)
     counts->missed += receive->lost;
 }
 
+static void borrow(struct receive *receive)
+{
+    rn_broadcast_rx *rx = receive->rx;
+    const struct rn__history *history = &rx->channel->history;
+    rx->borrowed = rn__history_hold(history, rx->cursor++);
+    const void *message = rn__node_value(&history->nodes, rx->borrowed);
+    memcpy(receive->operation.data, &message, sizeof message); /* the pointer there may have another type */
+    account(receive, 1);
+}
+
 /* Under the lock: messages from the cursor on, or from the oldest if that one is lost, as many as there are and are
  * wanted; of a counted kind one, which is still to be cloned. */
 static void take(struct receive *receive)
@@ -64,6 +78,10 @@ static void take(struct receive *receive)
     receive->lost = rn__broadcast_lost(rx);
     rx->cursor += receive->lost;
     rn__assert(rx->cursor < history->next);
+    if (receive->borrows) {
+        borrow(receive);
+        return;
+    }
     if (history->is_counted) {
         receive->node = rn__history_hold(history, rx->cursor++);
         receive->is_holding_end = true;
@@ -201,6 +219,8 @@ int rn_broadcast_tx_closed(rn_broadcast_tx *tx)
 static bool is_busy(const struct receive *receive)
 {
     const uint64_t busy = receive->rx->busy;
+    if (receive->borrows && receive->rx->borrowed != NULL)
+        return true;
     return busy != 0 && busy != receive->operation.waiter.token;
 }
 
@@ -256,8 +276,10 @@ static int attempt_or_park(struct rn__operation *operation, struct rn__wakes *wa
 /* What comes next is the other one's: there is nothing for this one now. */
 static int attempt_to_try(struct rn__operation *operation, struct rn__wakes *wakes)
 {
+    const struct receive *receive = rn__container_of(operation, struct receive, operation);
+    const bool is_others = receive->rx->busy != 0;
     const int rc = attempt_now(operation, wakes);
-    return rc == RN_EBUSY ? RN__PENDING : rc;
+    return rc == RN_EBUSY && is_others ? RN__PENDING : rc;
 }
 
 static const struct rn__operation_kind recv_kind = {.verb = "broadcast recv", .attempt = attempt_or_park};
@@ -384,6 +406,55 @@ int rn_broadcast_try_recv(rn_broadcast_rx *rx, void *out, uint64_t *missed)
     return rc != 0 ? rc : finish(&receive, rn__attempt(&receive.operation, RN_EMPTY));
 }
 
+/* --------------------------------------------------------------------------------------------------- borrowing -- */
+
+static const struct rn__operation_kind borrow_kind = {.verb = "broadcast borrow", .attempt = attempt_or_park};
+
+static int borrow_init(struct receive *receive, const struct rn__operation_kind *kind, rn_broadcast_rx *rx,
+                       const void **out, uint64_t *missed)
+{
+    const int rc = receive_init(receive, kind, rx, out, 1, missed);
+    if (rc == 0 && !rx->channel->may_borrow)
+        return RN_EINVAL;
+    receive->borrows = true;
+    return rc;
+}
+
+int rn_broadcast_borrow_until(rn_broadcast_rx *rx, const void **out, uint64_t *missed, rn_deadline deadline)
+{
+    struct receive receive;
+    if (out != NULL)
+        *out = NULL;
+    const int rc = borrow_init(&receive, &borrow_kind, rx, out, missed);
+    return rc != 0 ? rc : finish(&receive, rn__await(&receive.operation, deadline, RN__CANCELLABLE));
+}
+
+int rn_broadcast_borrow(rn_broadcast_rx *rx, const void **out, uint64_t *missed)
+{
+    return rn_broadcast_borrow_until(rx, out, missed, RN_FOREVER);
+}
+
+int rn_broadcast_try_borrow(rn_broadcast_rx *rx, const void **out, uint64_t *missed)
+{
+    struct receive receive;
+    if (out != NULL)
+        *out = NULL;
+    const int rc = borrow_init(&receive, &try_recv_kind, rx, out, missed);
+    return rc != 0 ? rc : finish(&receive, rn__attempt(&receive.operation, RN_EMPTY));
+}
+
+void rn_broadcast_release(rn_broadcast_rx *rx)
+{
+    if (rx == NULL)
+        return;
+    rn__end_check(&rx->end, RN__BROADCAST_RX);
+    struct rn__broadcast *channel = rx->channel;
+    rn__lock_acquire(&channel->lock);
+    struct rn__node *borrowed = rn__broadcast_give_back(rx);
+    rn__lock_release(&channel->lock);
+    rn__broadcast_retire(channel, borrowed);
+}
+
 /* ------------------------------------------------------------------------------------------- receiving as a case  */
 
 RN__FITS_A_CASE(struct receive);
@@ -440,6 +511,24 @@ rn_case rn_broadcast_recv_case(rn_broadcast_rx *rx, void *out, uint64_t *missed)
     if (rx == NULL)
         return made;
     return receive_init(receive, &case_kind, rx, out, 1, missed) == 0 ? made : rn__case_refused();
+}
+
+static const struct rn__operation_kind borrow_case_kind = {
+    .verb = "broadcast borrow",
+    .attempt = attempt_now,
+    .leave = case_leave,
+    .ready = case_ready,
+    .stand = case_stand,
+    .finish = case_finish,
+};
+
+rn_case rn_broadcast_borrow_case(rn_broadcast_rx *rx, const void **out, uint64_t *missed)
+{
+    rn_case made = {0};
+    struct receive *receive = rn__container_of(rn__case_operation(&made), struct receive, operation);
+    if (rx == NULL)
+        return made;
+    return borrow_init(receive, &borrow_case_kind, rx, out, missed) == 0 ? made : rn__case_refused();
 }
 
 /* ------------------------------------------------------------------------------------------ receiving several -- */

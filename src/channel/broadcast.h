@@ -24,7 +24,8 @@ struct rn_broadcast_rx {
     struct rn__broadcast *channel;
     struct rn__link link; /* among the channel's receivers, until it is cut off */
     uint64_t cursor;      /* the number of the message that it reads next */
-    uint64_t cut_at;      /* if it is cut off: the first message that is not for it any more */
+    struct rn__node *borrowed;
+    uint64_t cut_at; /* if it is cut off: the first message that is not for it any more */
     enum rn_on_lag on_lag;
     bool is_cloning; /* the message before the cursor, which may be put back */
     bool is_cut;     /* it fell behind and is no receiver any more; on_lag is RN_ON_LAG_DISCONNECT */
@@ -53,6 +54,7 @@ struct rn__broadcast {
     struct rn__element element; /* from here on: set once */
     bool keeps;                 /* messages are kept also while nobody is subscribed */
     bool may_block;             /* receivers that block may subscribe */
+    bool may_borrow;            /* all messages lie in nodes */
     struct rn_broadcast_tx first_tx;
     struct rn_broadcast_rx first_rx;
 };
@@ -101,6 +103,14 @@ void rn__broadcast_mind(rn_broadcast_rx *rx);
 int rn__broadcast_send_waiting(rn_broadcast_tx *tx, const void *message, rn_deadline deadline);
 /* Under the lock, after a receiver that blocks has read something or gone. */
 void rn__broadcast_serve_line(struct rn__broadcast *channel, struct rn__wakes *wakes);
+
+/* Under the lock: what it has borrowed, if anything. Gives what rn__nodes_let_go() gave. */
+static inline struct rn__node *rn__broadcast_give_back(rn_broadcast_rx *rx)
+{
+    struct rn__node *borrowed = rx->borrowed;
+    rx->borrowed = NULL;
+    return borrowed == NULL ? NULL : rn__nodes_let_go(&rx->channel->history.nodes, borrowed);
+}
 
 /* Outside the lock, for what rn__nodes_let_go() gave: drops the message. May be the end of the channel. */
 void rn__broadcast_retire(struct rn__broadcast *channel, struct rn__node *node);

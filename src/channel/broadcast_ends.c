@@ -8,7 +8,7 @@
  * may send and subscribe already.
  *
  * Of a counted kind each end brings the nodes that it can hold at once: a sender one, for what it sends and then for
- * what it overwrote, while that is dropped; a receiver one, for what it clones.
+ * what it overwrote, while that is dropped; a receiver one, for what it clones, and where it may borrow one for that.
  */
 #include "channel/broadcast.h"
 
@@ -71,9 +71,21 @@ void rn__broadcast_sweep(struct rn__broadcast *channel, uint64_t until)
 
 /* ----------------------------------------------------------------------------------------- making and freeing -- */
 
+/* Of messages that own something and cannot be cloned: those can only be borrowed. */
+static int refuse_clone(void *to, const void *from, void *ctx)
+{
+    (void)to, (void)from, (void)ctx;
+    return RN_EINVAL;
+}
+
+/* How many nodes a receiver can hold at once. */
+static size_t nodes_of_receiver(const struct rn__broadcast *channel)
+{
+    return channel->may_borrow ? 2 : 1;
+}
+
 static struct rn__broadcast *make(size_t capacity, const struct rn__element *element, const rn_broadcast_opts *opts)
 {
-    enum { FIRST_ENDS = 2 };
     struct rn__broadcast *channel = rn__alloc_zeroed(sizeof *channel);
     if (channel == NULL)
         return NULL;
@@ -81,9 +93,13 @@ static struct rn__broadcast *make(size_t capacity, const struct rn__element *ele
     channel->record.name = opts != NULL && opts->name != NULL ? opts->name : element->name;
     channel->keeps = opts != NULL && (opts->flags & RN_BROADCAST_KEEP) != 0;
     channel->may_block = opts != NULL && (opts->flags & RN_BROADCAST_MAY_BLOCK) != 0;
+    channel->may_borrow = opts != NULL && (opts->flags & RN_BROADCAST_BORROW) != 0;
     channel->slowest = UINT64_MAX;
     rn__list_init(&channel->receivers);
-    if (rn__history_init(&channel->history, &channel->element, capacity, FIRST_ENDS))
+    if (!rn__element_can_clone(element))
+        channel->element.clone = refuse_clone;
+    if (rn__history_init(&channel->history, &channel->element, capacity,
+                         channel->may_borrow ? RN__ALL_IN_NODES : RN__WHERE_CLONED, 1 + nodes_of_receiver(channel)))
         return channel;
     rn__free(channel, sizeof *channel);
     return NULL;
@@ -112,8 +128,14 @@ static bool are_valid(const rn_broadcast_opts *opts)
 {
     if (opts == NULL)
         return true;
-    const uint32_t unknown = opts->flags & ~(uint32_t)(RN_BROADCAST_KEEP | RN_BROADCAST_MAY_BLOCK);
+    const uint32_t unknown = opts->flags &
+                             ~(uint32_t)(RN_BROADCAST_KEEP | RN_BROADCAST_MAY_BLOCK | RN_BROADCAST_BORROW);
     return rn__options_are_valid(unknown, opts->reserved0, opts->reserved, RN__COUNT(opts->reserved));
+}
+
+static bool can_be_read(const struct rn__element *element, const rn_broadcast_opts *opts)
+{
+    return rn__element_can_clone(element) || (opts != NULL && (opts->flags & RN_BROADCAST_BORROW) != 0);
 }
 
 static int make_ends(rn_broadcast_tx **tx, rn_broadcast_rx **rx, size_t capacity, const rn_elem *elem,
@@ -126,7 +148,7 @@ static int make_ends(rn_broadcast_tx **tx, rn_broadcast_rx **rx, size_t capacity
         *rx = NULL;
     if (tx == NULL || capacity < 1 || capacity > RN_BROADCAST_CAPACITY_MAX || !are_valid(opts))
         return RN_EINVAL;
-    if (rn__element_init(&element, elem) != 0 || !rn__element_can_clone(&element))
+    if (rn__element_init(&element, elem) != 0 || !can_be_read(&element, opts))
         return RN_EINVAL;
     struct rn__broadcast *channel = make(capacity, &element, opts);
     if (channel == NULL)
@@ -154,11 +176,11 @@ int rn_broadcast_channel_with(rn_broadcast_tx **tx, rn_broadcast_rx **rx, size_t
 
 /* ------------------------------------------------------------------------------------------------ one more end -- */
 
-/* Takes the lock and keeps it, unless this says RN_ENOMEM: there is none for the node that one more end brings. */
-static int lock_with_room(struct rn__broadcast *channel)
+/* Takes the lock and keeps it, unless this says RN_ENOMEM: there is none for the nodes that one more end brings. */
+static int lock_with_room(struct rn__broadcast *channel, size_t nodes)
 {
     rn__lock_acquire(&channel->lock);
-    if (!channel->history.is_counted || rn__nodes_promise(&channel->history.nodes, 1, &channel->lock))
+    if (!channel->history.is_counted || rn__nodes_promise(&channel->history.nodes, nodes, &channel->lock))
         return 0;
     rn__lock_release(&channel->lock);
     return RN_ENOMEM;
@@ -170,7 +192,7 @@ static int one_more_sender(rn_broadcast_tx **out, struct rn__broadcast *channel,
     rn_broadcast_tx *made = rn__alloc(sizeof *made);
     if (made == NULL)
         return RN_ENOMEM;
-    int rc = lock_with_room(channel);
+    int rc = lock_with_room(channel, 1);
     if (rc != 0)
         goto free_end;
     rc = RN_CLOSED;
@@ -268,7 +290,7 @@ static int one_more_receiver(rn_broadcast_rx **out, struct rn__broadcast *channe
     rn_broadcast_rx *made = rn__alloc(sizeof *made);
     if (made == NULL)
         return RN_ENOMEM;
-    int rc = lock_with_room(channel);
+    int rc = lock_with_room(channel, nodes_of_receiver(channel));
     if (rc != 0)
         goto free_end;
     rc = RN_EINVAL;
@@ -280,7 +302,7 @@ static int one_more_receiver(rn_broadcast_rx **out, struct rn__broadcast *channe
     *out = made;
     return 0;
 give_room_back:
-    give_room_back(channel, 1);
+    give_room_back(channel, nodes_of_receiver(channel));
     rn__lock_release(&channel->lock);
 free_end:
     rn__free(made, sizeof *made);
@@ -413,13 +435,15 @@ void rn_broadcast_rx_drop(rn_broadcast_rx *rx)
     struct rn__broadcast *channel = rx->channel;
     rn__lock_acquire(&channel->lock);
     channel->counts.dropped += unread(rx);
+    struct rn__node *borrowed = rn__broadcast_give_back(rx);
     const uint64_t until = unsubscribe(rx, &wakes);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
     if (rx != &channel->first_rx)
         rn__free(rx, sizeof *rx);
+    rn__broadcast_retire(channel, borrowed);
     rn__broadcast_sweep(channel, until);
-    rn__broadcast_leave(channel, 1);
+    rn__broadcast_leave(channel, nodes_of_receiver(channel));
 }
 
 void rn_broadcast_weak_drop(rn_broadcast_weak *weak)

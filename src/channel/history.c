@@ -6,9 +6,9 @@
 #include "base/log.h"
 
 bool rn__history_init(struct rn__history *history, const struct rn__element *element, size_t capacity,
-                      size_t more_nodes)
+                      enum rn__in_nodes in_nodes, size_t more_nodes)
 {
-    const bool is_counted = element->clone != NULL;
+    const bool is_counted = element->clone != NULL || in_nodes == RN__ALL_IN_NODES;
     const size_t cell_size = is_counted ? sizeof(struct rn__node *) : element->stride;
     const size_t align = is_counted ? _Alignof(struct rn__node *) : element->align;
     size_t size;

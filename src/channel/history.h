@@ -9,7 +9,8 @@
  *
  * Plain messages lie in the ring and are copied under the lock. Messages with a clone function are user code's to
  * copy, which must not run there: each lies in a counted node, the ring holds the nodes, and a reader takes hold of
- * its node under the lock and clones afterwards. Who lets go of a node last drops the value, outside the lock.
+ * its node under the lock and clones afterwards. Who lets go of a node last drops the value, outside the lock. A
+ * channel whose messages are borrowed has them all in nodes.
  *
  * A history belongs to a channel, whose lock protects it; every call here is made under that.
  */
@@ -31,9 +32,11 @@ struct rn__history {
     struct rn__nodes nodes; /* of kinds that are counted; its users are the channel's, of every kind */
 };
 
-/* more_nodes: how many may be held beside those in the ring, to begin with. false: no memory. */
+/* In nodes whatever the kind, or only what must be. more_nodes: how many may be held beside those in the ring, to
+ * begin with. false: no memory. */
+enum rn__in_nodes { RN__WHERE_CLONED, RN__ALL_IN_NODES };
 bool rn__history_init(struct rn__history *history, const struct rn__element *element, size_t capacity,
-                      size_t more_nodes);
+                      enum rn__in_nodes in_nodes, size_t more_nodes);
 /* Everything was swept, nobody holds anything. */
 void rn__history_fini(struct rn__history *history);
 

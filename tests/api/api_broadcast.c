@@ -50,7 +50,7 @@ TEST(broadcast_constructor_refuses_drop_without_clone)
 
 TEST(broadcast_constructor_refuses_options_of_the_future)
 {
-    check_refused(1, &events_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_MAY_BLOCK << 1});
+    check_refused(1, &events_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_BORROW << 1});
     check_refused(1, &events_elem, &(rn_broadcast_opts){.flags = RN_BROADCAST_KEEP | 1u << 31});
     check_refused(1, &events_elem, &(rn_broadcast_opts){.reserved0 = 1});
     check_refused(1, &events_elem, &(rn_broadcast_opts){.reserved = {0, 0, 0, 0, 0, 1}});

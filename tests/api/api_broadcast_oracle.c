@@ -21,7 +21,8 @@ struct place {
     uint64_t next; /* the message that it reads next */
     enum rn_on_lag on_lag;
     bool is_cut;
-    uint64_t end; /* if it is cut off */
+    uint64_t end;      /* if it is cut off */
+    uint64_t borrowed; /* the number of the message plus 1; 0: none */
 };
 
 /* What is true by the page, in the plainest words. */
@@ -29,6 +30,7 @@ struct oracle {
     uint64_t capacity;
     bool keeps;
     bool may_block;
+    bool may_borrow;
     uint64_t sent;     /* messages numbered 0 .. sent - 1 */
     uint64_t given_up; /* those below are kept no longer, whatever the capacity */
     int marks[STEPS];  /* what is in each */
@@ -47,6 +49,7 @@ struct game {
     int marks; /* each message gets another one */
     uint64_t random;
     rn_broadcast_rx *rx[RECEIVERS];
+    const union message *borrowed[RECEIVERS];
     rn_broadcast_tx *tx[SENDERS];
     rn_broadcast_weak *weak[WEAKS];
 };
@@ -256,6 +259,45 @@ static void do_receive(struct game *game)
         CHECK_EQ(open_message(game, &got[k]), o->marks[o->places[i].next - count + k]);
 }
 
+static int mark_in_place(const struct game *game, const union message *message)
+{
+    return game->is_owned ? *message->owned.number : (int)message->number;
+}
+
+static void do_borrow(struct game *game)
+{
+    struct oracle *o = &game->oracle;
+    if (o->receivers == 0)
+        return;
+    const size_t i = any(game, o->receivers);
+    struct place *place = &o->places[i];
+    const bool counts = any(game, 4) != 0;
+    const uint64_t lost = lost_of(o, i);
+    const void *got;
+    uint64_t missed = 77;
+    size_t count = 0;
+    const int code = !o->may_borrow    ? RN_EINVAL
+                     : place->borrowed ? RN_EBUSY
+                                       : oracle_receive(game, i, counts, 1, &count);
+    REQUIRE(CHECK_RC(rn_broadcast_try_borrow(game->rx[i], &got, counts ? &missed : NULL), code));
+    CHECK_EQ(missed, (code == 0 || code == RN_LAGGED) && counts ? lost : 77);
+    CHECK_EQ(got != NULL, code == 0);
+    if (code != 0)
+        return;
+    game->borrowed[i] = got;
+    place->borrowed = place->next;
+}
+
+static void do_release(struct game *game)
+{
+    struct oracle *o = &game->oracle;
+    if (o->receivers == 0)
+        return;
+    const size_t i = any(game, o->receivers);
+    rn_broadcast_release(game->rx[i]);
+    o->places[i].borrowed = 0;
+}
+
 /* -- ends -------------------------------------------------------------------------------------------------------- */
 
 static void add_receiver(struct game *game, rn_broadcast_rx *rx, uint64_t next, enum rn_on_lag on_lag)
@@ -335,6 +377,7 @@ static void do_drop_receiver(struct game *game)
     o->receivers--;
     o->places[i] = o->places[o->receivers];
     game->rx[i] = game->rx[o->receivers];
+    game->borrowed[i] = game->borrowed[o->receivers];
     oracle_leave(o);
 }
 
@@ -403,6 +446,19 @@ static void check_info(const struct oracle *o, const rn_channel_info *info)
     CHECK_EQ(info->why, o->senders > 0 ? RN_WHY_OPEN : RN_WHY_SENDERS_GONE);
 }
 
+/* Messages that are kept, and those that are only borrowed, each once. */
+static uint64_t oracle_live(const struct oracle *o)
+{
+    uint64_t live = o->sent - oldest(o);
+    for (size_t i = 0; i < o->receivers; i++) {
+        bool is_first = o->places[i].borrowed != 0 && o->places[i].borrowed - 1 < oldest(o);
+        for (size_t k = 0; k < i; k++)
+            is_first &= o->places[k].borrowed != o->places[i].borrowed;
+        live += is_first;
+    }
+    return live;
+}
+
 static void check_agreement(const struct game *game)
 {
     const struct oracle *o = &game->oracle;
@@ -410,6 +466,8 @@ static void check_agreement(const struct game *game)
     for (size_t i = 0; i < o->receivers; i++) {
         CHECK_EQ(rn_broadcast_rx_sequence(game->rx[i]), o->places[i].next);
         CHECK_EQ(rn_broadcast_rx_len(game->rx[i]), length_of(o, i));
+        if (o->places[i].borrowed != 0)
+            CHECK_EQ(mark_in_place(game, game->borrowed[i]), o->marks[o->places[i].borrowed - 1]);
         CHECK_EQ(rn_broadcast_rx_is_closed(game->rx[i]), o->senders == 0 || o->places[i].is_cut);
     }
     if (o->senders > 0) {
@@ -423,7 +481,7 @@ static void check_agreement(const struct game *game)
         check_info(o, &info);
     }
     if (game->is_owned)
-        CHECK_EQ(game->owners.live, o->sent - oldest(o)); /* what was overwritten or given up is dropped, no more */
+        CHECK_EQ(game->owners.live, oracle_live(o)); /* what was overwritten or given up is dropped, no more */
 }
 
 /* The library drops the originals in the order in which they were sent. */
@@ -439,8 +497,12 @@ static void step(struct game *game)
     const uint64_t what = any(game, 100);
     if (what < 45)
         do_send(game);
-    else if (what < 80)
+    else if (what < 70)
         do_receive(game);
+    else if (what < 76)
+        do_borrow(game);
+    else if (what < 80)
+        do_release(game);
     else if (what < 84)
         do_subscribe(game);
     else if (what < 86)
@@ -470,9 +532,10 @@ static void begin_game(struct game *game, size_t capacity, bool is_owned, uint32
     game->oracle = (struct oracle){.capacity = capacity, .senders = 1};
     game->oracle.keeps = (flags & RN_BROADCAST_KEEP) != 0;
     game->oracle.may_block = (flags & RN_BROADCAST_MAY_BLOCK) != 0;
+    game->oracle.may_borrow = (flags & RN_BROADCAST_BORROW) != 0;
     const rn_elem *elem = is_owned ? OWNED_ELEM(&game->owners) : &plain;
     REQUIRE(rn_broadcast_channel_with(&game->tx[0], NULL, capacity, elem, &opts) == 0);
-    game->owners.on_drop = check_order;
+    game->owners.on_drop = game->oracle.may_borrow ? NULL : check_order; /* what is borrowed is dropped late */
 }
 
 /* From the last steps on there is no sender; then everything goes, in any order. */
@@ -533,4 +596,10 @@ EVERYWHERE(broadcast_oracle_agrees_on_receivers_that_block)
 {
     play_all(false, RN_BROADCAST_MAY_BLOCK);
     play_all(true, RN_BROADCAST_MAY_BLOCK | RN_BROADCAST_KEEP);
+}
+
+EVERYWHERE(broadcast_oracle_agrees_on_messages_that_are_borrowed)
+{
+    play_all(false, RN_BROADCAST_BORROW);
+    play_all(true, RN_BROADCAST_BORROW | RN_BROADCAST_MAY_BLOCK);
 }

@@ -70,6 +70,34 @@ EVERYWHERE(typed_broadcast_hands_through_policies_and_sends_that_wait)
     events_rx_drop(rx);
 }
 
+EVERYWHERE(typed_broadcast_hands_through_borrows)
+{
+    events_tx *tx;
+    events_rx *rx;
+    const int *place;
+    uint64_t missed = 77;
+    REQUIRE(events_channel_with(&tx, &rx, 4, &(rn_broadcast_opts){.flags = RN_BROADCAST_BORROW}) == 0);
+    for (int i = 1; i <= 4; i++)
+        CHECK_RC(events_send(tx, i), 0);
+    CHECK_RC(events_borrow(rx, NULL, &missed), RN_EINVAL);
+    CHECK_RC(events_borrow(rx, &place, &missed), 0);
+    CHECK_EQ(*place, 1);
+    CHECK_RC(events_try_borrow(rx, &place, &missed), RN_EBUSY);
+    events_release(rx);
+    CHECK_RC(events_try_borrow(rx, &place, &missed), 0);
+    CHECK_EQ(*place, 2);
+    events_release(rx);
+    CHECK_RC(events_borrow_until(rx, &place, &missed, rn_at_ns(1)), 0);
+    CHECK_EQ(*place, 3);
+    events_release(rx);
+    rn_case cases[] = {events_borrow_case(rx, &place, &missed)};
+    CHECK_EQ(rn_select(cases, 1), 0);
+    CHECK_RC(cases[0].rc, 0);
+    CHECK_EQ(*place, 4);
+    events_tx_drop(tx);
+    events_rx_drop(rx);
+}
+
 EVERYWHERE(typed_mpsc_hands_through_permits_weak_senders_and_arrays)
 {
     const int three[3] = {1, 2, 3};

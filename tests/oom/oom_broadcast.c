@@ -118,6 +118,19 @@ TEST(oom_broadcast_receiver_that_blocks_is_there_or_not)
     CHECK_EQ(owners.live, 0);
 }
 
+/* Its two places come with it or not at all. */
+TEST(oom_broadcast_receiver_that_may_borrow_is_there_or_not)
+{
+    rn_broadcast_tx *tx;
+    rn_broadcast_rx *rx;
+    const rn_broadcast_opts opts = {.flags = RN_BROADCAST_BORROW};
+    REQUIRE(rn_broadcast_channel_with(&tx, &rx, 1, &plain, &opts) == 0);
+    CHECK_EQ(refuse_each(subscribe, tx), 3);
+    CHECK_EQ(rn_broadcast_tx_receivers(tx), 1);
+    rn_broadcast_tx_drop(tx);
+    rn_broadcast_rx_drop(rx);
+}
+
 /* -- sends and sets that were promised no room ------------------------------------------------------------------- */
 
 /* A send while the drop function of the one before runs takes the room of whoever might have wanted it; the second

@@ -2,6 +2,7 @@
 /* receivers of every policy on one small ring, senders that wait, time out and are cancelled. What must hold:
  *   - a receiver that blocks gets every message from its first one on, in order, whatever the others do;
  *   - a message whose send did not say 0 is seen by nobody;
+ *   - a borrowed message does not change until it is given back;
  *   - one that is disconnected hears it, and what it got and missed is what was sent until then;
  *   - nobody hangs. */
 #include <string.h>
@@ -33,6 +34,7 @@ struct sender {
 struct receiver {
     rn_broadcast_rx *rx;
     enum rn_on_lag on_lag;
+    bool borrows;
     uint64_t got;
     uint64_t missed;
     uint64_t random;
@@ -86,8 +88,23 @@ static int send_all(void *arg)
     return 0;
 }
 
+static int borrow(struct receiver *receiver, struct message *message, uint64_t *missed)
+{
+    const void *place;
+    const int rc = rn_broadcast_borrow(receiver->rx, &place, missed);
+    if (rc != 0)
+        return rc;
+    memcpy(message, place, sizeof *message);
+    rn_yield(); /* let the ring go round */
+    CHECK_MEM_EQ(message, place, sizeof *message);
+    rn_broadcast_release(receiver->rx);
+    return 0;
+}
+
 static int receive_somehow(struct receiver *receiver, struct message *message, uint64_t *missed)
 {
+    if (receiver->borrows && rn__random_next(&receiver->random) % 2 == 0)
+        return borrow(receiver, message, missed);
     if (rn__random_next(&receiver->random) % 4 == 0)
         return rn_broadcast_recv_until(receiver->rx, message, missed,
                                        rn_in_us((int64_t)(rn__random_next(&receiver->random) % 100)));
@@ -122,13 +139,13 @@ static int receive_all(void *arg)
     return 0;
 }
 
-static void subscribe(struct round *round, int number, uint64_t random)
+static void subscribe(struct round *round, int number, bool borrows, uint64_t random)
 {
     static const enum rn_on_lag policies[RECEIVERS] = {RN_ON_LAG_BLOCK,      RN_ON_LAG_REPORT,
                                                        RN_ON_LAG_DISCONNECT, RN_ON_LAG_SKIP_TO_LATEST,
                                                        RN_ON_LAG_BLOCK,      RN_ON_LAG_DISCONNECT};
     struct receiver *receiver = &round->receivers[number];
-    *receiver = (struct receiver){.on_lag = policies[number], .random = random};
+    *receiver = (struct receiver){.on_lag = policies[number], .borrows = borrows, .random = random};
     const rn_subscribe_opts opts = {.on_lag = receiver->on_lag};
     REQUIRE(rn_broadcast_subscribe_with(&receiver->rx, round->tx, &opts) == 0);
 }
@@ -164,12 +181,13 @@ static void run_round(struct round *round, uint64_t random)
     const rn_elem elem = {.size = sizeof(struct message),
                           .align = _Alignof(struct message),
                           .clone = rn__random_next(&random) % 2 == 0 ? copy : NULL};
-    const rn_broadcast_opts opts = {.flags = RN_BROADCAST_MAY_BLOCK};
+    const bool borrows = rn__random_next(&random) % 2 == 0;
+    const rn_broadcast_opts opts = {.flags = RN_BROADCAST_MAY_BLOCK | (borrows ? RN_BROADCAST_BORROW : 0u)};
     struct actor *receivers[RECEIVERS], *senders[SENDERS];
     memset(round, 0, sizeof *round);
     REQUIRE(rn_broadcast_channel_with(&round->tx, NULL, capacity, &elem, &opts) == 0);
     for (int i = 0; i < RECEIVERS; i++) {
-        subscribe(round, i, rn__random_next(&random));
+        subscribe(round, i, borrows, rn__random_next(&random));
         receivers[i] = actor_start(receive_all, &round->receivers[i]);
     }
     for (int i = 0; i < SENDERS; i++) {

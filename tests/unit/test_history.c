@@ -32,7 +32,7 @@ static void begin(struct setting *s, bool is_counted)
         .size = sizeof(int), .drop = is_counted ? drop_int : NULL, .clone = is_counted ? copy_int : NULL};
     *s = (struct setting){0};
     REQUIRE(rn__element_init(&s->element, &elem) == 0);
-    REQUIRE(rn__history_init(&s->history, &s->element, CAPACITY, 2));
+    REQUIRE(rn__history_init(&s->history, &s->element, CAPACITY, RN__WHERE_CLONED, 2));
     rn__lock_acquire(&s->lock);
 }
 
@@ -151,5 +151,5 @@ TEST(history_too_large_for_any_memory_is_refused)
     struct rn__element element;
     struct rn__history history;
     REQUIRE(rn__element_init(&element, &(rn_elem){.size = RN_ELEM_SIZE_MAX}) == 0);
-    CHECK(!rn__history_init(&history, &element, SIZE_MAX / 2, 2));
+    CHECK(!rn__history_init(&history, &element, SIZE_MAX / 2, RN__WHERE_CLONED, 2));
 }
