@@ -28,14 +28,14 @@ RN__BEGIN_DECLS
 enum rn_why {
     RN_WHY_OPEN = 0,           /* it is open */
     RN_WHY_SENDERS_GONE = 1,   /* the last sender was dropped, and no permit was out */
-    RN_WHY_RECEIVERS_GONE = 2, /* mpsc, oneshot: the receiver was dropped. The other two stay open without one */
+    RN_WHY_RECEIVERS_GONE = 2, /* the last receiver was dropped; broadcast and watch stay open without one */
     RN_WHY_BY_HAND = 3,        /* rx_close was called */
     RN_WHY_SENT = 4            /* oneshot: its value was sent, so nothing more will come */
 };
 
 /* Counts are of messages and begin at 0 with the channel. What a shape does not have is 0. */
 typedef struct rn_channel_info {
-    const char *shape;      /* "mpsc", "oneshot", "broadcast", "watch" */
+    const char *shape;      /* "mpsc", "mpmc", "oneshot", "broadcast", "watch" */
     const char *name;       /* of the options, or of the element; NULL: it has none */
     const void *birthplace; /* an address in the function that called the constructor, for dladdr or addr2line */
     enum rn_why why;        /* why it is closed */
@@ -45,13 +45,13 @@ typedef struct rn_channel_info {
     size_t weak;          /* weak senders */
     size_t capacity;      /* messages that it can keep, or RN_UNBOUNDED */
     size_t depth;         /* messages that are in it now; watch: 1 */
-    size_t promised;      /* mpsc: places that permits hold */
+    size_t promised;      /* mpsc, mpmc: places that permits hold */
     size_t high_water;    /* the greatest depth so far; oneshot: 1 when the value was sent */
     uint64_t sent;        /* messages that it took from senders; watch: values set, the initial one not counted */
     uint64_t received;    /* by all receivers together: a broadcast message counts once for each */
     uint64_t dropped;     /* taken, and then dropped with the receiver that should have had them */
     uint64_t missed;      /* broadcast: what receivers were told that they missed, all together */
-    uint64_t waited;      /* mpsc, broadcast: calls to send (many: one call) or reserve that had to wait for room */
+    uint64_t waited;      /* not watch: calls to send (many: one) or reserve that found no room and had to wait */
     uint64_t reserved[8]; /* 0 */
 } rn_channel_info;
 

@@ -54,8 +54,8 @@
  * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
  * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender for each free place.
  *
- * Another shape: one answer: oneshot. Every subscriber sees each message: broadcast. Only the newest value matters:
- * watch. No data: notify.
+ * Another shape: several receivers share the work: mpmc. One answer: oneshot. Every subscriber sees each message:
+ * broadcast. Only the newest value matters: watch. No data: notify.
  */
 #ifndef RUNNEL_MPSC_H
 #define RUNNEL_MPSC_H

@@ -31,6 +31,7 @@
  *              N_permit_send(&permit, msg)  N_permit_drop(&permit); permit.raw is the untyped one: permit.raw.left
  *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_clone(&out, weak)
  *              N_weak_drop(weak)  N_weak_auto  N_weak_raw
+ *   mpmc       all that mpsc has  N_rx_clone(&out, rx)
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *              N_recv_case(rx, &value)
@@ -61,6 +62,7 @@
 #include <runnel/base.h>
 #include <runnel/broadcast.h>
 #include <runnel/error.h>
+#include <runnel/mpmc.h>
 #include <runnel/mpsc.h>
 #include <runnel/oneshot.h>
 #include <runnel/select.h>
@@ -250,13 +252,13 @@
         return rn_##S##_try_recv(N##_rx_raw(rx_), out_);                                                             \
     }
 
-/* -- mpsc ------------------------------------------------------------------------------------------------------- */
+/* -- mpsc, mpmc ------------------------------------------------------------------------------------------------- */
 
-#define RN__MPSC_CONSTRUCTOR(N, NAME, PARAMETERS, CALL)                                                              \
+#define RN__QUEUE_CONSTRUCTOR(N, S, NAME, PARAMETERS, CALL)                                                          \
     RN__GEN_MUST int NAME PARAMETERS                                                                                 \
     {                                                                                                                \
-        rn_mpsc_tx *made_tx_ = NULL;                                                                                 \
-        rn_mpsc_rx *made_rx_ = NULL;                                                                                 \
+        rn_##S##_tx *made_tx_ = NULL;                                                                                \
+        rn_##S##_rx *made_rx_ = NULL;                                                                                \
         int code_ = CALL;                                                                                            \
         if (tx_)                                                                                                     \
             *tx_ = (N##_tx *)made_tx_;                                                                               \
@@ -266,67 +268,78 @@
     }
 
 /* A permit is a struct of its own around the untyped one. */
-#define RN__MPSC_PERMIT(N)                                                                                           \
+#define RN__QUEUE_PERMIT(N, S)                                                                                       \
     typedef struct N##_permit {                                                                                      \
-        rn_mpsc_permit raw;                                                                                          \
+        rn_##S##_permit raw;                                                                                         \
     } N##_permit;                                                                                                    \
     RN__GEN_MUST int N##_reserve(N##_tx *tx_, size_t count_, N##_permit *out_)                                       \
     {                                                                                                                \
-        return rn_mpsc_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                                   \
+        return rn_##S##_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                                  \
     }                                                                                                                \
     RN__GEN_MUST int N##_try_reserve(N##_tx *tx_, size_t count_, N##_permit *out_)                                   \
     {                                                                                                                \
-        return rn_mpsc_try_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                               \
+        return rn_##S##_try_reserve(N##_tx_raw(tx_), count_, out_ ? &out_->raw : NULL);                              \
     }                                                                                                                \
     RN__GEN int N##_permit_send(N##_permit *permit_, N##_msg msg_)                                                   \
     {                                                                                                                \
-        return rn_mpsc_permit_send(permit_ ? &permit_->raw : NULL, &msg_);                                           \
+        return rn_##S##_permit_send(permit_ ? &permit_->raw : NULL, &msg_);                                          \
     }                                                                                                                \
     RN__GEN void N##_permit_drop(N##_permit *permit_)                                                                \
     {                                                                                                                \
-        rn_mpsc_permit_drop(permit_ ? &permit_->raw : NULL);                                                         \
+        rn_##S##_permit_drop(permit_ ? &permit_->raw : NULL);                                                        \
     }
 
-#define RN__MPSC(N)                                                                                                  \
-    RN__ENDS(N, mpsc)                                                                                                \
-    RN__MPSC_CONSTRUCTOR(N, N##_channel, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_),                           \
-                         rn_mpsc_channel(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem))      \
-    RN__MPSC_CONSTRUCTOR(                                                                                            \
-        N, N##_channel_with, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_, const rn_mpsc_opts *opts_),            \
-        rn_mpsc_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem, opts_))           \
-    RN__TX_CLONE(N, mpsc)                                                                                            \
-    RN__SEND(N, mpsc)                                                                                                \
-    RN__SEND_WAITING(N, mpsc)                                                                                        \
+/* For S: mpsc or mpmc. */
+#define RN__QUEUE(N, S)                                                                                              \
+    RN__ENDS(N, S)                                                                                                   \
+    RN__QUEUE_CONSTRUCTOR(N, S, N##_channel, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_),                       \
+                          rn_##S##_channel(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem))    \
+    RN__QUEUE_CONSTRUCTOR(                                                                                           \
+        N, S, N##_channel_with, (N##_tx * *tx_, N##_rx * *rx_, size_t capacity_, const rn_##S##_opts *opts_),        \
+        rn_##S##_channel_with(tx_ ? &made_tx_ : NULL, rx_ ? &made_rx_ : NULL, capacity_, &N##_elem, opts_))          \
+    RN__TX_CLONE(N, S)                                                                                               \
+    RN__SEND(N, S)                                                                                                   \
+    RN__SEND_WAITING(N, S)                                                                                           \
     RN__GEN int N##_send_many(N##_tx *tx_, const N##_msg *msgs_, size_t count_, size_t *sent_)                       \
     {                                                                                                                \
-        return rn_mpsc_send_many(N##_tx_raw(tx_), msgs_, count_, sent_);                                             \
+        return rn_##S##_send_many(N##_tx_raw(tx_), msgs_, count_, sent_);                                            \
     }                                                                                                                \
-    RN__RECV(N, mpsc)                                                                                                \
-    RN__TRY_RECV(N, mpsc)                                                                                            \
+    RN__RECV(N, S)                                                                                                   \
+    RN__TRY_RECV(N, S)                                                                                               \
     RN__GEN int N##_recv_many(N##_rx *rx_, N##_msg *out_, size_t limit_, size_t *count_)                             \
     {                                                                                                                \
-        return rn_mpsc_recv_many(N##_rx_raw(rx_), out_, limit_, count_);                                             \
+        return rn_##S##_recv_many(N##_rx_raw(rx_), out_, limit_, count_);                                            \
     }                                                                                                                \
-    RN__MPSC_PERMIT(N)                                                                                               \
-    RN__WEAK(N, mpsc)                                                                                                \
+    RN__QUEUE_PERMIT(N, S)                                                                                           \
+    RN__WEAK(N, S)                                                                                                   \
     RN__GEN int N##_tx_closed(N##_tx *tx_)                                                                           \
     {                                                                                                                \
-        return rn_mpsc_tx_closed(N##_tx_raw(tx_));                                                                   \
+        return rn_##S##_tx_closed(N##_tx_raw(tx_));                                                                  \
     }                                                                                                                \
     RN__GEN void N##_rx_close(N##_rx *rx_)                                                                           \
     {                                                                                                                \
-        rn_mpsc_rx_close(N##_rx_raw(rx_));                                                                           \
+        rn_##S##_rx_close(N##_rx_raw(rx_));                                                                          \
     }
 
 /* RN_MPSC_PLAIN(N, T), RN_MPSC_OWNED(N, T, DROP) with void DROP(T *) */
 #define RN_MPSC_PLAIN(N, T)                                                                                          \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_PLAIN(N);                                                                                            \
-    RN__MPSC(N) RN__SEMICOLON
+    RN__QUEUE(N, mpsc) RN__SEMICOLON
 #define RN_MPSC_OWNED(N, T, DROP)                                                                                    \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_OWNED(N, DROP);                                                                                      \
-    RN__MPSC(N) RN__GIVE(N, mpsc) RN__SEMICOLON
+    RN__QUEUE(N, mpsc) RN__GIVE(N, mpsc) RN__SEMICOLON
+
+/* RN_MPMC_PLAIN(N, T), RN_MPMC_OWNED(N, T, DROP) with void DROP(T *) */
+#define RN_MPMC_PLAIN(N, T)                                                                                          \
+    RN__MESSAGE(N, T);                                                                                               \
+    RN__ELEMENT_PLAIN(N);                                                                                            \
+    RN__QUEUE(N, mpmc) RN__RX_COPY(N, mpmc, rx_clone) RN__SEMICOLON
+#define RN_MPMC_OWNED(N, T, DROP)                                                                                    \
+    RN__MESSAGE(N, T);                                                                                               \
+    RN__ELEMENT_OWNED(N, DROP);                                                                                      \
+    RN__QUEUE(N, mpmc) RN__GIVE(N, mpmc) RN__RX_COPY(N, mpmc, rx_clone) RN__SEMICOLON
 
 /* -- oneshot ---------------------------------------------------------------------------------------------------- */
 

@@ -7,8 +7,9 @@
 static const char *kind_name(uint32_t kind)
 {
     static const char *const names[] = {
-        "mpsc sender",        "mpsc receiver", "oneshot sender", "oneshot receiver", "broadcast sender",
-        "broadcast receiver", "watch sender",  "watch receiver", "weak mpsc sender", "weak broadcast sender",
+        "mpsc/mpmc sender",      "mpsc/mpmc receiver",    "oneshot sender", "oneshot receiver",
+        "broadcast sender",      "broadcast receiver",    "watch sender",   "watch receiver",
+        "weak mpsc/mpmc sender", "weak broadcast sender",
     };
     _Static_assert(RN__COUNT(names) == RN__END_LAST - RN__END_FIRST + 1, "one name for each kind");
     return kind >= RN__END_FIRST && kind <= RN__END_LAST ? names[kind - RN__END_FIRST] : NULL;

@@ -13,7 +13,7 @@
 /* Magic words: unlikely in memory by accident, one number apart. */
 enum rn__end_kind {
     RN__END_FIRST = 0x52e0e4d0,
-    RN__MPSC_TX = RN__END_FIRST,
+    RN__MPSC_TX = RN__END_FIRST, /* and of an mpmc */
     RN__MPSC_RX,
     RN__ONESHOT_TX,
     RN__ONESHOT_RX,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mpsc.c - making an mpsc, sending and receiving (what it is made of and what holds under its lock: mpsc.h).
  *
- * One message and many take the same way: a call wants so many, an attempt moves as many as it can now. Permits are
- * in permit.c, weak senders, closing and questions in mpsc_end.c.
+ * This is mpmc as well, word for word. One message and many take the same way: a call wants so many, an attempt moves
+ * as many as it can now. Permits are in permit.c, weak senders, closing and questions in mpsc_end.c.
  */
 #include "channel/mpsc.h"
 
@@ -26,11 +26,11 @@ static bool is_valid_capacity(size_t capacity)
 
 static void set_up_ends(struct rn__mpsc *channel)
 {
-    channel->has_receiver = true;
+    channel->rx_count = 1;
     channel->tx_count = 1;
-    channel->rx.channel = channel;
+    channel->first_rx.channel = channel;
     channel->first_tx.channel = channel;
-    rn__end_init(&channel->rx.end, RN__MPSC_RX, channel->record.name);
+    rn__end_init(&channel->first_rx.end, RN__MPSC_RX, channel->record.name);
     rn__end_init(&channel->first_tx.end, RN__MPSC_TX, channel->record.name);
 }
 
@@ -61,8 +61,8 @@ free_channel:
     return rc;
 }
 
-static int make_ends(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
-                     const void *birthplace)
+int rn__mpsc_make(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
+                  bool shared, const void *birthplace)
 {
     struct rn__mpsc *channel;
     if (tx != NULL)
@@ -74,28 +74,29 @@ static int make_ends(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn
     const int rc = make(&channel, capacity, elem, opts, birthplace);
     if (rc != 0)
         return rc;
+    channel->shared = shared;
     *tx = &channel->first_tx;
-    *rx = &channel->rx;
+    *rx = &channel->first_rx;
     return 0;
 }
 
 int rn_mpsc_channel(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem)
 {
-    return make_ends(tx, rx, capacity, elem, NULL, __builtin_return_address(0));
+    return rn__mpsc_make(tx, rx, capacity, elem, NULL, false, __builtin_return_address(0));
 }
 
 int rn_mpsc_channel_with(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem,
                          const rn_mpsc_opts *opts)
 {
-    return make_ends(tx, rx, capacity, elem, opts, __builtin_return_address(0));
+    return rn__mpsc_make(tx, rx, capacity, elem, opts, false, __builtin_return_address(0));
 }
 
 static bool is_abandoned(const struct rn__mpsc *channel)
 {
-    return channel->tx_count == 0 && channel->weak_count == 0 && channel->promised == 0 && !channel->has_receiver;
+    return channel->tx_count == 0 && channel->weak_count == 0 && channel->promised == 0 && channel->rx_count == 0;
 }
 
-/* The receiver took what was in the store with it when it was dropped. */
+/* The last receiver took what was in the store with it when it was dropped. */
 void rn__mpsc_unlock(struct rn__mpsc *channel, struct rn__wakes *wakes)
 {
     const bool is_last = is_abandoned(channel);
@@ -116,8 +117,8 @@ static void step(struct rn__transfer *transfer, const struct rn__element *elemen
     transfer->left--;
 }
 
-/* To the receiver that sleeps: once it is won its place may be written to until it is scheduled. false: it has given
- * up. */
+/* To the receiver that has slept longest: once it is won its place may be written to until it is scheduled. false:
+ * all have given up. */
 static bool hand_over(struct rn__mpsc *channel, const void *message, struct rn__wakes *wakes)
 {
     struct rn__waiter *receiver = rn__waitq_claim(&channel->receivers);
@@ -436,7 +437,7 @@ static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes
     }
     if (rn__mpsc_is_over(channel))
         return RN_CLOSED;
-    return transfer->tries || channel->receivers.first == NULL ? RN__PENDING : RN_EBUSY;
+    return transfer->tries || channel->shared || channel->receivers.first == NULL ? RN__PENDING : RN_EBUSY;
 }
 
 static const struct rn__operation_kind recv_kind = {.verb = "mpsc recv", .attempt = recv_attempt};
@@ -499,16 +500,22 @@ static void take_rest(struct rn__transfer *transfer)
         release_memory(transfer);
 }
 
+/* Does another receiver wait where only one may? */
+static bool is_busy(const struct rn__operation *operation)
+{
+    return !rn__mpsc_of(operation)->shared && rn__is_taken(operation);
+}
+
 static int recv_case_attempt(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     const int rc = recv_attempt(operation, wakes);
-    return rc == RN__PENDING && rn__is_taken(operation) ? RN_EBUSY : rc;
+    return rc == RN__PENDING && is_busy(operation) ? RN_EBUSY : rc;
 }
 
 static bool recv_ready(const struct rn__operation *operation)
 {
     const struct rn__mpsc *channel = rn__mpsc_of(operation);
-    return channel->store.content.length > 0 || rn__mpsc_is_over(channel) || rn__is_taken(operation);
+    return channel->store.content.length > 0 || rn__mpsc_is_over(channel) || is_busy(operation);
 }
 
 static int recv_finish(struct rn__operation *operation, int rc)

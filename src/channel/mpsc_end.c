@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mpsc_end.c - the ends of an mpsc: cloning, weak senders, closing, dropping, questions (what holds under the lock:
- * mpsc.h). */
+/* mpsc_end.c - the ends of an mpsc or mpmc: cloning, weak senders, closing, dropping, questions (what holds under the
+ * lock: mpsc.h). */
 #include "base/alloc.h"
 #include "channel/mpsc.h"
 
@@ -147,11 +147,11 @@ void rn_mpsc_rx_close(rn_mpsc_rx *rx)
     rn__wakes_run(&wakes);
 }
 
-/* Gives what is unread to the caller, who drops it outside the lock: what permits still bring is not put in. */
+/* Under the lock, which it gives back. Gives what is unread to the caller, who drops it: what permits still bring is
+ * not put in. */
 static struct rn__store close_and_empty(struct rn__mpsc *channel)
 {
     struct rn__wakes wakes = {0};
-    rn__lock_acquire(&channel->lock);
     channel->deserted = true;
     close_channel(channel, RN_WHY_RECEIVERS_GONE, &wakes);
     channel->counts.dropped += channel->store.content.length;
@@ -161,19 +161,24 @@ static struct rn__store close_and_empty(struct rn__mpsc *channel)
     return unread;
 }
 
-/* A message may hold a sender of this very channel, so the receiver counts until all messages have gone. */
+/* A message may hold a sender of this very channel, so the last receiver counts until all messages have gone. */
 void rn_mpsc_rx_drop(rn_mpsc_rx *rx)
 {
     if (rx == NULL)
         return;
     rn__end_check(&rx->end, RN__MPSC_RX);
-    rn__end_fini(&rx->end);
     struct rn__mpsc *channel = rx->channel;
     struct rn__wakes wakes = {0};
-    struct rn__store unread = close_and_empty(channel);
-    rn__store_clear(&unread);
+    rn__end_fini(&rx->end);
+    if (rx != &channel->first_rx)
+        rn__free(rx, sizeof *rx);
     rn__lock_acquire(&channel->lock);
-    channel->has_receiver = false;
+    if (channel->rx_count == 1) {
+        struct rn__store unread = close_and_empty(channel);
+        rn__store_clear(&unread);
+        rn__lock_acquire(&channel->lock);
+    }
+    channel->rx_count--;
     rn__mpsc_unlock(channel, &wakes);
 }
 
@@ -285,9 +290,9 @@ bool rn_mpsc_tx_same_channel(const rn_mpsc_tx *a, const rn_mpsc_tx *b)
 static int tell(struct rn__mpsc *channel, rn_channel_info *out)
 {
     rn__lock_acquire(&channel->lock);
-    rn__record_tell(&channel->record, &channel->counts, "mpsc", out);
+    rn__record_tell(&channel->record, &channel->counts, channel->shared ? "mpmc" : "mpsc", out);
     out->senders = channel->tx_count;
-    out->receivers = !channel->deserted;
+    out->receivers = channel->deserted ? 0 : channel->rx_count;
     out->weak = channel->weak_count;
     out->capacity = channel->store.kind->grows ? RN_UNBOUNDED : channel->store.capacity;
     out->depth = channel->store.content.length;

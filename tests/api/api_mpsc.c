@@ -319,20 +319,6 @@ EVERYWHERE(mpsc_one_receive_frees_one_place)
     drop_both(channel);
 }
 
-EVERYWHERE(mpsc_second_receiver_that_would_wait_is_refused)
-{
-    struct channel channel = channel_of_ints(1);
-    struct one_call call = {.channel = channel, .message = -1};
-    struct actor *receiver = actor_start(recv_once, &call);
-    WAIT_UNTIL(parked_in("mpsc recv") == 1);
-    CHECK_EQ(recv_int(channel.rx), RN_EBUSY);
-    CHECK_EQ(try_recv_int(channel.rx), RN_EMPTY); /* this one would not have waited */
-    CHECK_RC(send_int(channel.tx, 4), 0);
-    CHECK_RC(actor_join(receiver), 0);
-    CHECK_EQ(call.message, 4);
-    drop_both(channel);
-}
-
 /* -- deadlines --------------------------------------------------------------------------------------------------- */
 
 EVERYWHERE(mpsc_recv_until_ends_at_its_deadline)

@@ -235,20 +235,20 @@ TEST(mpsc_end_used_after_its_drop_is_named)
     rn_mpsc_tx *clone;
     REQUIRE(rn_mpsc_tx_clone(&clone, channel.tx) == 0);
     rn_mpsc_tx_drop(channel.tx);
-    EXPECT_DEATH(SIGABRT, "mpsc sender \"orders\" is used after it was dropped")
+    EXPECT_DEATH(SIGABRT, "mpsc/mpmc sender \"orders\" is used after it was dropped")
     {
         send_int(channel.tx, 1);
     }
-    EXPECT_DEATH(SIGABRT, "mpsc sender \"orders\" is used after it was dropped")
+    EXPECT_DEATH(SIGABRT, "mpsc/mpmc sender \"orders\" is used after it was dropped")
     {
         rn_mpsc_tx_drop(channel.tx);
     }
     rn_mpsc_rx_drop(channel.rx);
-    EXPECT_DEATH(SIGABRT, "mpsc receiver \"orders\" is used after it was dropped")
+    EXPECT_DEATH(SIGABRT, "mpsc/mpmc receiver \"orders\" is used after it was dropped")
     {
         recv_int(channel.rx);
     }
-    EXPECT_DEATH(SIGABRT, "mpsc receiver expected, this is a mpsc sender")
+    EXPECT_DEATH(SIGABRT, "mpsc/mpmc receiver expected, this is a mpsc/mpmc sender")
     {
         recv_int((rn_mpsc_rx *)(void *)clone);
     }

@@ -8,6 +8,21 @@
 
 enum { CAUSE = 42, SMALL = 20 };
 
+/* -- one receiver at a time -------------------------------------------------------------------------------------- */
+
+EVERYWHERE(mpsc_second_receiver_that_would_wait_is_refused)
+{
+    struct channel channel = channel_of_ints(1);
+    struct call call = {.channel = channel, .message = -1};
+    park(&call, call_recv, "mpsc recv");
+    CHECK_EQ(recv_int(channel.rx), RN_EBUSY);
+    CHECK_EQ(try_recv_int(channel.rx), RN_EMPTY); /* this one would not have waited */
+    CHECK_RC(send_int(channel.tx, 4), 0);
+    CHECK_RC(actor_join(call.actor), 0);
+    CHECK_EQ(call.message, 4);
+    drop_both(channel);
+}
+
 /* -- for every capacity ------------------------------------------------------------------------------------------ */
 
 EVERYWHERE(mpsc_of_every_small_capacity_waits_when_empty_and_when_full)

@@ -259,7 +259,7 @@ TEST(mpsc_weak_sender_refuses_null)
 TEST(mpsc_weak_sender_used_after_its_drop_is_named)
 {
     struct channel channel = channel_of_ints(2);
-    EXPECT_DEATH(SIGABRT, "weak mpsc sender expected, this is a mpsc sender")
+    EXPECT_DEATH(SIGABRT, "weak mpsc/mpmc sender expected, this is a mpsc/mpmc sender")
     {
         upgrade_code((rn_mpsc_weak *)(void *)channel.tx);
     }

@@ -32,6 +32,8 @@ static int text_clone(char **to, char *const *from)
 RN_MPSC_PLAIN(jobs, int);
 RN_MPSC_PLAIN(names, const char *);
 RN_MPSC_OWNED(texts, char *, text_drop);
+RN_MPMC_PLAIN(tickets, struct point);
+RN_MPMC_OWNED(parcels, char *, text_drop);
 RN_ONESHOT_PLAIN(answers, struct point);
 RN_ONESHOT_OWNED(letters, char *, text_drop);
 RN_BROADCAST_PLAIN(events, struct point);

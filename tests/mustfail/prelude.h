@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* prelude.h - the three channels that the cases mix up */
+/* prelude.h - the channels that the cases mix up */
 #include <runnel.h>
 
 struct point {
@@ -9,3 +9,5 @@ struct point {
 RN_MPSC_PLAIN(jobs, int);
 RN_MPSC_PLAIN(names, const char *);
 RN_MPSC_PLAIN(points, struct point);
+RN_MPMC_PLAIN(tickets, int);
+RN_MPMC_PLAIN(stamps, long);

@@ -19,7 +19,7 @@ TEST(end_that_was_dropped_is_named)
     struct rn__end end;
     rn__end_init(&end, RN__MPSC_TX, "jobs");
     rn__end_fini(&end);
-    EXPECT_DEATH(SIGABRT, "mpsc sender \"jobs\" is used after it was dropped")
+    EXPECT_DEATH(SIGABRT, "mpsc/mpmc sender \"jobs\" is used after it was dropped")
     {
         rn__end_check(&end, RN__MPSC_TX);
     }
