@@ -3,6 +3,7 @@
 #include "figures.h"
 
 RN_MPSC_PLAIN(numbers, uint64_t);
+RN_MPMC_PLAIN(shared, uint64_t);
 RN_ONESHOT_PLAIN(answer, uint64_t);
 RN_BROADCAST_PLAIN(news, uint64_t);
 RN_WATCH_PLAIN(state, uint64_t);
@@ -108,6 +109,78 @@ static void ping_pong(struct round *round)
 static void ping_pong_across(struct round *round)
 {
     bounce(round, &across);
+}
+
+/* -- mpmc ----------------------------------------------------------------------------------------------------- */
+
+enum { CONSUMERS = 4 };
+
+struct produce_shared_args {
+    shared_tx *tx;
+    long count;
+};
+RN_TASK(produce_shared, struct produce_shared_args);
+RN_TASK(consume_shared, shared_rx *);
+
+static int produce_shared(struct produce_shared_args args)
+{
+    for (long i = 0; i < args.count; i++)
+        RN_MUST(shared_send(args.tx, (uint64_t)i));
+    shared_tx_drop(args.tx);
+    return 0;
+}
+
+/* Its result: how many messages it has got. */
+static int consume_shared(shared_rx *rx)
+{
+    uint64_t number;
+    int received = 0;
+    while (shared_recv(rx, &number) == 0)
+        received++;
+    shared_rx_drop(rx);
+    return received;
+}
+
+/* The root task is one of them. */
+static void share(struct round *round, int consumers, const rn_spawn_opts *where)
+{
+    shared_tx *tx;
+    shared_rx *rx;
+    shared_rx *other;
+    rn_task producer;
+    rn_task tasks[CONSUMERS];
+    RN_MUST(shared_channel(&tx, &rx, 128));
+    const int64_t start = rn_now_ns();
+    for (int i = 1; i < consumers; i++) {
+        RN_MUST(shared_rx_clone(&other, rx));
+        RN_MUST(consume_shared_spawn_with(&tasks[i], other, where));
+    }
+    RN_MUST(produce_shared_spawn_with(&producer, (struct produce_shared_args){tx, round->operations}, where));
+    long received = consume_shared(rx);
+    round->value[0] = ns_each(round, start);
+    for (int i = 1; i < consumers; i++) {
+        int by_task;
+        RN_MUST(rn_join(tasks[i], &by_task));
+        received += by_task;
+    }
+    RN_MUST(rn_join(producer, NULL));
+    if (received != round->operations)
+        give_up("messages were lost");
+}
+
+static void mpmc_one(struct round *round)
+{
+    share(round, 1, &near);
+}
+
+static void mpmc_four(struct round *round)
+{
+    share(round, CONSUMERS, &near);
+}
+
+static void mpmc_four_across(struct round *round)
+{
+    share(round, CONSUMERS, &across);
 }
 
 /* -- oneshot -------------------------------------------------------------------------------------------------- */
@@ -444,6 +517,10 @@ const struct figure channel_figures[] = {
     {"mpsc_bounded", "ns", mpsc_bounded, 1000000, 0, "send and receive, capacity 128, one producer", 0},
     {"mpsc_bounded_across", "ns", mpsc_bounded_across, 1000000, ACROSS, "the same between two workers", 0},
     {"mpsc_unbounded", "ns", mpsc_unbounded, 1000000, 0, "send and receive, unbounded, one producer", 0},
+    {"mpmc_one", "ns", mpmc_one, 1000000, 0, "the same over an mpmc, capacity 128, with one receiver", 0},
+    {"mpmc_four", "ns", mpmc_four, 1000000, 0, "four receivers, which take turns on one worker", 0},
+    {"mpmc_four_across", "ns", mpmc_four_across, 1000000, ACROSS, "the sender and three of four between two workers",
+     0},
     {"oneshot", "ns", oneshot, 1000000, 0, "make a channel, send, receive, drop, in one task", 0},
     {"request_reply", "ns", request_reply, 500000, 0, "question over an mpsc, answer over a new oneshot", 0},
     {"broadcast_each", NULL, broadcast_each, 1000000, 0, "one delivery; 10 receivers wake for each message",
