@@ -15,10 +15,10 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-builtin-rules
 
-# ThreadSanitizer follows switches between tasks only in clang (gcc 12 runs out of fibers).
-ifeq ($(BUILD)-$(origin CC),tsan-default)
+# ThreadSanitizer follows switches between tasks only in clang (gcc 12 runs out of fibers); gcc has no guards.
+ifneq ($(filter tsan-default jitter-default,$(BUILD)-$(origin CC)),)
 CC := clang
-OUT := $(BUILD_DIR)/tsan
+OUT := $(BUILD_DIR)/$(BUILD)
 else ifeq ($(origin CC),default)
 OUT := $(BUILD_DIR)/$(BUILD)
 else
@@ -31,12 +31,14 @@ VARIANT_release := -DNDEBUG
 VARIANT_debug   :=
 VARIANT_asan    := -fsanitize=address,undefined -fno-sanitize-recover=all
 VARIANT_tsan    := -fsanitize=thread
+VARIANT_jitter  := -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores -DTEST_JITTERED=1
 DEFAULT_release := -O2 -g
 DEFAULT_debug   := -O0 -g
 DEFAULT_asan    := -O1 -g
 DEFAULT_tsan    := -O1 -g
+DEFAULT_jitter  := -O1 -g
 ifndef DEFAULT_$(BUILD)
-$(error BUILD=$(BUILD): it is one of release, debug, asan, tsan)
+$(error BUILD=$(BUILD): it is one of release, debug, asan, tsan, jitter)
 endif
 CFLAGS ?= $(DEFAULT_$(BUILD))
 
@@ -55,18 +57,26 @@ HOUSE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-omit-fra
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
 COMPILE = $(CC) $(HOUSE_CFLAGS) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-LINK    = $(CC) $(VARIANT_$(BUILD)) -pthread $(CFLAGS) $(LDFLAGS)
+LINK    = $(CC) $(filter-out -fsanitize-coverage%,$(VARIANT_$(BUILD))) -pthread $(CFLAGS) $(LDFLAGS)
 
 # -- what there is: by glob, no list to keep. TESTS='tests/unit/test_list.c' links the runner from that alone --------
 
 SOURCES  ?= $(sort $(wildcard src/*/*.c src/runnel.c))
 TESTS    ?= $(sort $(wildcard tests/unit/*.c tests/api/*.c tests/stress/*.c tests/oom/*.c tests/model/*.c))
-HARNESS  := $(sort $(wildcard tests/harness/*.c))
+HARNESS  := $(sort $(filter-out tests/harness/jitter.c,$(wildcard tests/harness/*.c)))
 SELF     := $(sort $(wildcard tests/harness/self/*.c))
 TALLY    := $(sort $(wildcard examples/apps/tally/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 FIGURES  := $(sort $(wildcard bench/*.c))
 HEADERS  := $(sort $(wildcard include/runnel/*.h))
+
+# What clang calls at every step goes into the library, so that every program has it; it is not called itself. The
+# model takes its steps in an order of its own.
+ifeq ($(BUILD),jitter)
+SOURCES += tests/harness/jitter.c
+TESTS   := $(filter-out tests/model/%,$(TESTS))
+$(OUT)/obj/tests/harness/jitter.o: HOUSE_CFLAGS += -fno-sanitize-coverage=trace-pc-guard,trace-loads,trace-stores
+endif
 
 objects   = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 programs := $(patsubst examples/%.c,$(OUT)/examples/%,$(EXAMPLES))
@@ -216,5 +226,5 @@ help:
   'make uninstall        takes the same away' \
 	  'make clean            removes $(BUILD_DIR)/' \
 	  '' \
-	  'BUILD=release|debug|asan|tsan  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=  BUILD_DIR=' \
+	  'BUILD=release|debug|asan|tsan|jitter  WERROR=1  V=1  CC= CFLAGS= CPPFLAGS= LDFLAGS=  BUILD_DIR=' \
 	  'TESTS="tests/unit/test_list.c" SOURCES="src/base/error.c": only these, while parts are in the making'

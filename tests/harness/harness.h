@@ -114,6 +114,11 @@ struct test_memory {
 };
 struct test_memory test_memory(void);
 
+/* Are threads held up at random (jitter.c)? */
+#ifndef TEST_JITTERED
+#define TEST_JITTERED 0
+#endif
+
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif

@@ -38,6 +38,9 @@ const char *test_place_suffix(enum test_place place);
 void test_leaks_begin(void);
 void test_leaks_end(void);
 
+/* jitter.c: draws anew, for this process. */
+void test_jitter_begin(uint64_t seed);
+
 /* One line to the case's output, in one write, so that lines of several threads stay whole. */
 __attribute__((format(printf, 1, 2))) void test_print(const char *format, ...);
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "harness/inside.h"
 
 #include <runnel/inspect.h>
@@ -162,6 +163,17 @@ void test_run(const struct test_case *test, enum test_place place)
     test_report->finished = true;
 }
 
+/* Cases of one run are not delayed alike. */
+static uint64_t seed_of(const struct chosen *it)
+{
+    uint64_t seed = it->seed;
+    for (const char *letter = it->name; *letter != '\0'; letter++) {
+        seed ^= (unsigned char)*letter;
+        seed = rn__random_next(&seed);
+    }
+    return seed;
+}
+
 static void become_case(const struct chosen *it, FILE *output, const sigset_t *mask)
 {
     setpgid(0, 0);
@@ -178,6 +190,8 @@ static void become_case(const struct chosen *it, FILE *output, const sigset_t *m
     sigprocmask(SIG_SETMASK, mask, NULL);
     if (TEST_THREAD_SANITIZED)
         listen_for_dump_requests();
+    if (TEST_JITTERED)
+        test_jitter_begin(seed_of(it));
     test_run(it->test, it->place);
     _exit(test_report->failures == 0 ? 0 : 1);
 }
@@ -210,7 +224,7 @@ static int64_t now_ns(void)
 static int64_t limit_ns(const struct test_case *test)
 {
     const char *preload = getenv("LD_PRELOAD"); /* valgrind sets it */
-    bool slow = TEST_SANITIZED || (preload != NULL && strstr(preload, "vgpreload") != NULL);
+    bool slow = TEST_SANITIZED || TEST_JITTERED || (preload != NULL && strstr(preload, "vgpreload") != NULL);
     return (int64_t)test->seconds * (slow ? 4 : 1) * 1000000000;
 }
 
@@ -442,7 +456,8 @@ int main(int argc, char **argv)
     (void)argc;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     options.jobs = cpus < 1 ? 1 : 2 * cpus > MAX_JOBS ? MAX_JOBS : 2 * cpus; /* many cases wait for something */
-    options.seed = (uint64_t)now_ns();
+    const char *seed = getenv("TEST_SEED");
+    options.seed = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)now_ns();
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
         return 0;
@@ -466,6 +481,8 @@ int main(int argc, char **argv)
     }
     if (options.here)
         return run_here(&chosen[0]);
+    if (TEST_JITTERED)
+        printf("run: --seed %" PRIu64 "\n", options.seed);
     run_all();
     printf("%zu passed, %zu failed", passed, failed);
     if (skipped > 0)
