@@ -91,7 +91,7 @@ static int spawn_for_a_while(void *arg)
 {
     const rn_deadline end = rn_in_ms(600);
     (void)arg;
-    while (!rn_passed(end) && !is_set(&stop)) {
+    while ((!rn_passed(end) || value_of(&spawned) <= 100) && !is_set(&stop)) {
         spawn_one(dice_of(rn__add_relaxed(&next_number, 1)), 3, rn_runtime_workers(NULL), NULL); /* rlx: a number */
         if (value_of(&spawned) - value_of(&ran) > 5000)
             rn_yield();
