@@ -2,8 +2,8 @@
 /* cancel.h - what it means that a task is cancelled, and tokens: a request to stop as a thing to hand around.
  *
  * Cancellation is one fact per task: "somebody wants me to stop, because of this cause". Nothing is stopped from
- * outside; the task's waits say RN_ECANCELED, and it returns through its own clean-up. It comes from rn_task_cancel()
- * and from a runtime that goes down.
+ * outside; the task's waits say RN_ECANCELED, and it returns through its own clean-up. It comes from
+ * rn_task_cancel(), from the scope that the task is in (scope.h), and from a runtime that goes down.
  *
  *   - Every waiting call of class atomic or counted says RN_ECANCELED, also when it would not have had to wait, so a
  *     busy loop over a full channel stops too. It says so again at the next wait: the fact stays. And it says so
@@ -15,7 +15,7 @@
  *     wait is cancelled. Nothing is ever received and lost, or half sent.
  *   - A task that has not started yet still starts, once, cancelled: so that it can clean up what it was given.
  *   - Clean-up that has to wait does so inside a shield, with a deadline.
- *   - A plain thread cannot be cancelled.
+ *   - A plain thread is cancelled by a scope that it has opened, and by nothing else.
  *
  * Use:
  *     while ((rc = jobs_recv(rx, &job)) == 0)                    ends on RN_CLOSED and on RN_ECANCELED
@@ -26,8 +26,9 @@
  *     rn_shield_leave();
  *
  * A token stands for "stop this": request 7, everything that belongs to a connection. Tokens form a tree: a request
- * reaches the token and all that were made below it, never its parent. It cancels nobody by itself: whoever works for
- * it asks for its cause, waits for it, or has it as a case of a select beside its channels.
+ * reaches the token and all that were made below it, never its parent. It cancels a scope that was opened with it
+ * (scope.h), and nobody else by itself: whoever works for it asks for its cause, waits for it, or has it as a case of
+ * a select beside its channels.
  *
  *     RN_AUTO(rn_cancel) request = NULL;
  *     RN_TRY(rn_cancel_child_until(&request, server, rn_in_s(5)));
@@ -55,14 +56,15 @@ RN__BEGIN_DECLS
 /**
  * rn_cancelled - whether the calling task was asked to stop, and why
  *
- * A shield does not hide it.
+ * A shield does not hide it. Where a scope has a deadline (scope.h) it is the clock that is asked, and the cause
+ * RN_ETIMEDOUT. What a scope has cancelled of its opener is no longer so when it is closed.
  *
  * Context:  any task or thread; never waits
  * Owner:    a value
  * Cancel:   uncancellable (never waits)
  * Order:    everything before the rn_task_cancel() happens-before the cause that it gives
  * Memory:   none
- * Returns:  0 no (and on a plain thread), else the cause: never 0
+ * Returns:  0 no, else the cause: never 0
  */
 RN_API int rn_cancelled(void);
 
@@ -71,7 +73,7 @@ RN_API int rn_cancelled(void);
  *
  * They nest. A cancellation that arrives meanwhile is seen by the first wait after the outermost leave. Shield short
  * stretches, give the waits deadlines: a shutdown waits for you no longer than its grace time. Leave without enter is
- * ignored. On a plain thread both do nothing.
+ * ignored. On a plain thread they count inside of a scope that it has opened, and do nothing elsewhere.
  *
  * Context:  any task or thread; never waits
  * Owner:    nothing

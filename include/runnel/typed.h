@@ -52,7 +52,8 @@
  *              PLAIN: N_recv(rx, &value)  N_recv_until(rx, &value, deadline)  value = N_get(rx)  value = N_peek(rx)
  *              N_modify(tx, change, ctx)  PLAIN: N_recv_case(rx, &value)
  *              for  bool test(const T *value, void *ctx)  bool change(T *value, void *ctx)
- *   RN_TASK    F_spawn(&task, arg)  F_spawn_with(&task, arg, opts)  for  static int F(T arg);  type F_arg
+ *   RN_TASK    F_spawn(&task, arg)  F_spawn_with(&task, arg, opts)  F_spawn_in(&scope, arg)
+ *              for  static int F(T arg);  type F_arg
  *
  * A header that only mentions a channel says: typedef struct jobs_tx jobs_tx;
  */
@@ -66,6 +67,7 @@
 #include <runnel/mpsc.h>
 #include <runnel/oneshot.h>
 #include <runnel/select.h>
+#include <runnel/scope.h>
 #include <runnel/task.h>
 #include <runnel/time.h>
 #include <runnel/watch.h>
@@ -622,6 +624,11 @@
     RN__GEN_MUST int F##_spawn(rn_task *out_, F##_arg arg_)                                                          \
     {                                                                                                                \
         return F##_spawn_with(out_, arg_, NULL);                                                                     \
+    }                                                                                                                \
+    RN__GEN_MUST int F##_spawn_in(rn_scope *scope_, F##_arg arg_)                                                    \
+    {                                                                                                                \
+        static rn_site site_ = {__FILE__, __LINE__, 0, #F, NULL, {0, 0}};                                            \
+        return rn__scope_spawn_copy(&site_, scope_, NULL, F##__entry, &arg_, sizeof arg_, NULL);                     \
     }                                                                                                                \
     RN__SEMICOLON
 

@@ -28,7 +28,7 @@
 #include <string.h>
 
 enum {
-    CLASSES = 17, /* 16 KiB << 0 .. 16 */
+    CLASSES = RN__STACK_CLASSES, /* 16 KiB << 0 .. 16 */
     SLAB_BYTES = 16 << 20,
     WARM_STACKS = 1024, /* that a depot keeps: 4 MiB if they used a page each, 16 MiB at most */
     WARM_PAGES = 4,     /* what printf needs, and most tasks with it */
@@ -93,6 +93,16 @@ struct rn__stack_class *rn__stack_class_of(size_t size)
     if (rounded == 0)
         return NULL;
     return &classes[__builtin_ctzll(rounded / RN__STACK_MIN)];
+}
+
+uint32_t rn__stack_class_number(const struct rn__stack_class *size_class)
+{
+    return (uint32_t)(size_class - classes);
+}
+
+struct rn__stack_class *rn__stack_class_at(uint32_t number)
+{
+    return &classes[number];
 }
 
 size_t rn__stack_class_size(const struct rn__stack_class *size_class)

@@ -56,6 +56,11 @@ size_t rn__stack_round(size_t size);
 struct rn__stack_class *rn__stack_class_of(size_t size);
 size_t rn__stack_class_size(const struct rn__stack_class *size_class);
 
+/* A class as a number < RN__STACK_CLASSES, for those who are short of room. */
+#define RN__STACK_CLASSES 17
+uint32_t rn__stack_class_number(const struct rn__stack_class *size_class);
+struct rn__stack_class *rn__stack_class_at(uint32_t number);
+
 /* Makes sure that `count` more stacks can be attached at the same time. false: out of address space, nothing is
  * reserved. Takes a lock that all workers share: reserve for many at once where spawns are many. */
 bool rn__stacks_reserve(struct rn__stack_class *size_class, uint32_t count);

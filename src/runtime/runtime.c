@@ -110,12 +110,12 @@ static int quiet_attempt(struct rn__operation *operation, struct rn__wakes *wake
 
 static const struct rn__operation_kind quiet_kind = {.verb = "runtime wait", .attempt = quiet_attempt};
 
-static int await_quiet(struct rn_runtime *runtime, rn_deadline deadline)
+static int await_quiet(struct rn_runtime *runtime, rn_deadline deadline, enum rn__cancelling cancelling)
 {
     struct rn__operation operation = {
         .kind = &quiet_kind, .lock = &runtime->lock, .queue = &runtime->quiet_waiters, .object = runtime};
     rn__add_seq_cst(&runtime->watchers, 1); /* QUIET-2 */
-    const int rc = rn__await(&operation, deadline, RN__CANCELLABLE);
+    const int rc = rn__await(&operation, deadline, cancelling);
     rn__sub_seq_cst(&runtime->watchers, 1); /* QUIET-2 */
     return rc;
 }
@@ -285,7 +285,7 @@ static void for_each_task(const struct rn_runtime *runtime, visit_fn *visit, voi
 static void cancel_for_shutdown(struct rn__task *task, void *ctx)
 {
     (void)ctx;
-    rn__party_cancel(&task->party, RN_SHUTDOWN);
+    rn__task_cancel(task, RN_SHUTDOWN);
 }
 
 static void name_it(struct rn__task *task, void *ctx)
@@ -309,7 +309,7 @@ static void stop(struct rn_runtime *runtime)
 /* Step 3 on a thread that is no worker, and on worker 0's. */
 static bool drained_beside(struct rn_runtime *runtime, int64_t deadline)
 {
-    return await_quiet(runtime, rn_at_ns(deadline)) == 0;
+    return await_quiet(runtime, rn_at_ns(deadline), RN__UNCANCELLABLE) == 0;
 }
 
 static bool drained_as_worker(struct rn_runtime *runtime, int64_t deadline)
@@ -427,7 +427,7 @@ int rn_runtime_wait(rn_runtime *runtime, rn_deadline deadline)
         return RN_EINVAL;
     if (self != NULL && self->runtime == runtime)
         return RN_EDEADLK;
-    return await_quiet(runtime, deadline);
+    return await_quiet(runtime, deadline, RN__CANCELLABLE);
 }
 
 rn_runtime *rn_runtime_current(void)

@@ -2,6 +2,7 @@
 /* spawn.c - from a public call to a fresh task in somebody's deque. */
 #include "base/log.h"
 #include "runtime/runtime.h"
+#include "runtime/scope.h"
 
 #include <runnel/error.h>
 
@@ -39,12 +40,13 @@ static bool reserve_stack(struct rn__task *task, size_t stack_size)
 {
     struct rn_runtime *runtime = task->runtime;
     struct rn__worker *worker = caller_in(runtime);
-    task->stack_class = stack_size == 0 ? runtime->stack_class : rn__stack_class_of(stack_size);
-    if (task->stack_class == NULL)
+    struct rn__stack_class *size_class = stack_size == 0 ? runtime->stack_class : rn__stack_class_of(stack_size);
+    if (size_class == NULL)
         return false;
-    if (worker != NULL && task->stack_class == runtime->stack_class)
+    task->stack_class = rn__stack_class_number(size_class) & 31;
+    if (worker != NULL && size_class == runtime->stack_class)
         return rn__worker_reserve_stack(worker);
-    return rn__stacks_reserve(task->stack_class, 1);
+    return rn__stacks_reserve(size_class, 1);
 }
 
 /* On the caller's own worker nobody need be told: the caller will look itself before it idles. */
@@ -78,7 +80,7 @@ static int start(struct rn__task *task, const rn_spawn_opts *opts)
         return RN_ENOMEM;
     if (!rn__runtime_enter(runtime, here)) {
         if (!has_thread)
-            rn__stacks_unreserve(task->stack_class, 1);
+            rn__stacks_unreserve(rn__stack_class_at(task->stack_class), 1);
         return RN_SHUTDOWN;
     }
     if (rn__load_seq_cst(&runtime->stopping) != 0) /* QUIET-4 */
@@ -93,7 +95,7 @@ static int start(struct rn__task *task, const rn_spawn_opts *opts)
     return rc;
 }
 
-static int spawn(rn_task *out, struct rn__task_order *order, rn_site *site)
+int rn__spawn_order(rn_task *out, struct rn__task_order *order, rn_site *site)
 {
     struct rn__task *task;
     const struct rn__task *self = rn__task_current();
@@ -101,8 +103,11 @@ static int spawn(rn_task *out, struct rn__task_order *order, rn_site *site)
         *out = RN_NO_TASK;
     if (order->opts == NULL)
         order->opts = &defaults;
-    order->runtime = order->opts->runtime != NULL ? order->opts->runtime : self != NULL ? self->runtime : NULL;
-    order->handle = out != NULL;
+    if (order->opts->runtime != NULL)
+        order->runtime = order->opts->runtime;
+    else if (order->scope == NULL && self != NULL)
+        order->runtime = self->runtime;
+    order->handle = out != NULL && order->scope == NULL;
     int rc = check(order);
     if (rc != 0)
         return rc;
@@ -113,8 +118,12 @@ static int spawn(rn_task *out, struct rn__task_order *order, rn_site *site)
     if (rc != 0)
         return rc;
     const rn_task handle = rn__task_handle(task);
+    if (order->scope != NULL)
+        rn__scope_adopt(order->scope, task);
     rc = start(task, order->opts);
     if (rc != 0) {
+        if (order->scope != NULL)
+            rn__scope_disown(order->scope, task);
         rn__task_discard(task);
         return rc;
     }
@@ -126,12 +135,12 @@ static int spawn(rn_task *out, struct rn__task_order *order, rn_site *site)
 int rn__spawn(rn_site *site, rn_task *out, rn_fn *fn, void *arg, const rn_spawn_opts *opts)
 {
     struct rn__task_order order = {.fn = fn, .arg = arg, .opts = opts};
-    return spawn(out, &order, site);
+    return rn__spawn_order(out, &order, site);
 }
 
 int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size_t size, const rn_spawn_opts *opts)
 {
     struct rn__task_order order = {
         .fn = fn, .arg = (void *)(uintptr_t)arg, .copy = true, .copy_size = size, .opts = opts};
-    return spawn(out, &order, site);
+    return rn__spawn_order(out, &order, site);
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "runtime/runtime.h"
+#include "runtime/scope.h"
 #include "wait/thread.h"
 
 #include <runnel/error.h>
@@ -194,7 +195,7 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
     task->fn = order->fn;
     task->runtime = order->runtime;
     task->site = order->site;
-    task->flags = (uint8_t)order->opts->flags;
+    task->flags = order->opts->flags & 7;
     int rc = copy_argument(task, order);
     if (rc == 0)
         rc = copy_name(task, order->opts->name);
@@ -205,7 +206,8 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
     }
     rn__party_prepare(party, own_thread ? &rn__thread_task_kind : &rn__task_kind);
     const uint64_t life = rn__load_relaxed(&party->life); /* rlx: a free slot, the next to look comes by LIFE-2 */
-    rn__store_release(&party->life, life | RN__LIFE_ALIVE | (order->handle ? RN__LIFE_HANDLE : 0)); /* LIFE-1 */
+    const uint64_t held = order->collected ? RN__LIFE_HANDLE | RN__LIFE_JOINING : order->handle ? RN__LIFE_HANDLE : 0;
+    rn__store_release(&party->life, life | RN__LIFE_ALIVE | held); /* LIFE-1 */
     *out = task;
     return 0;
 }
@@ -215,7 +217,7 @@ void rn__task_discard(struct rn__task *task)
 {
     const uint64_t life = rn__load_relaxed(&task->party.life); /* rlx: for the one bit that only we change */
     free_argument(task);
-    change_life(task, life & RN__LIFE_HANDLE, RN__LIFE_ENDED);
+    change_life(task, life & (RN__LIFE_HANDLE | RN__LIFE_JOINING), RN__LIFE_ENDED);
 }
 
 RN__NOINLINE int rn__task_call(struct rn__task *task, const char *scratch)
@@ -233,13 +235,14 @@ RN__NOINLINE int rn__task_call(struct rn__task *task, const char *scratch)
 
 /* ENDED comes under the lock and after the joiner is won: whoever has joined finds the task ended, and who finds it
  * ended can no longer cancel its joiner. The pin keeps the slot, which may have no handle, until the lock is open. */
-static void publish_result(struct rn__task *task, int result)
+static void publish_result(struct rn__task *task, int result, const struct rn__scope *scope)
 {
     struct rn__wakes wakes = {0};
     rn__lock_acquire(&task->lock);
     task->result = result;
     rn__task_set_state(task, RN__TASK_DONE);
-    rn__wakes_add_all(&wakes, &task->joiners, 0);
+    if (scope == NULL)
+        rn__wakes_add_all(&wakes, &task->joiners, 0);
     change_life(task, 0, RN__LIFE_ENDED + RN__LIFE_PIN);
     rn__lock_release(&task->lock);
     rn__wakes_run(&wakes);
@@ -250,15 +253,23 @@ void rn__task_end(struct rn__task *task, int result)
 {
     struct rn_runtime *runtime = task->runtime;
     struct rn__worker *worker = rn__worker_current();
+    struct rn__scope *scope = rn__scope_of_ended(task);
     if (task->party.shield > 0)
         rn__warn("task %s (%s:%u) ended inside rn_shield_enter", rn__task_name(task), task->site->file,
                  (unsigned)task->site->line);
     if (worker != NULL)
         rn__site_leave(task);
     rn__party_set_current(NULL);
-    publish_result(task, result);
+    publish_result(task, result, scope);
+    if (scope != NULL)
+        rn__scope_task_ended(scope, task, result);
     change_life(task, RN__LIFE_PIN, 0);
     rn__runtime_leave(runtime, worker);
+}
+
+void rn__task_forget(struct rn__task *task)
+{
+    change_life(task, RN__LIFE_HANDLE | RN__LIFE_JOINING, 0);
 }
 
 const char *rn__task_name(const struct rn__task *task)
@@ -397,7 +408,7 @@ void rn_task_cancel(rn_task handle, int cause)
     struct rn__task *task = rn__task_pin(handle);
     if (task == NULL)
         return;
-    rn__party_cancel(&task->party, cause == 0 ? RN_ECANCELED : cause);
+    rn__task_cancel(task, cause == 0 ? RN_ECANCELED : cause);
     rn__task_unpin(task);
 }
 

@@ -52,16 +52,20 @@ struct rn__task {
         struct rn__task *previous; /* fresh: its neighbour in the deque */
     };
     struct rn__site *site;
-    struct rn__stack_class *stack_class;
     struct rn__lock lock; /* protects result, joiners and the change of state to DONE */
     int32_t result;
-    struct rn__waitq joiners;
+    union {
+        struct rn__waitq joiners;
+        struct rn__link
+            in_scope; /* spawned into a scope, which is what waits for it: the others, or those that ended */
+    };
     char *name;               /* RN_TASK_NAME_MAX + 1 bytes from rn__alloc; NULL: the site's function */
     uint16_t spawned_from[3]; /* sites that this task has lately spawned from, by number */
     uint16_t live_slot;       /* the worker slot in whose count of the site it stands */
     uint16_t argument_size;   /* bytes copied by rn_spawn_copy */
     uint8_t state;            /* enum rn__task_state */
-    uint8_t flags;            /* RN_TASK_* */
+    uint8_t flags : 3;        /* RN_TASK_* */
+    uint8_t stack_class : 5;  /* rn__stack_class_number(): of the stack that is reserved for it */
     uint32_t spawned_at;      /* in units of 1,024 ns, modulo 2^32; 0: the lifetime of this one is not measured */
 };
 _Static_assert(sizeof(struct rn__task) <= RN__PARTY_SLOT, "a task fits a slot of the party table");
@@ -99,6 +103,8 @@ struct rn__task_order {
     size_t copy_size; /* > 0: *arg is copied */
     bool copy;
     bool handle;
+    struct rn__scope *scope; /* into which it is spawned; NULL: none */
+    bool collected;          /* by the scope, which is its joiner */
     const rn_spawn_opts *opts;
     struct rn__site *site;
     struct rn_runtime *runtime;
@@ -109,6 +115,12 @@ void rn__task_discard(struct rn__task *task);
 
 /* Runs the function on the current stack and gives its result; `scratch` holds an inline argument. */
 int rn__task_call(struct rn__task *task, const char *scratch);
+
+/* Asks it, and all whom it waits for in a scope, to stop. It is pinned. */
+void rn__task_cancel(struct rn__task *task, int32_t cause);
+
+/* The scope that spawned it has its result. */
+void rn__task_forget(struct rn__task *task);
 
 /* The function has returned. After this the slot may be somebody else's. */
 void rn__task_end(struct rn__task *task, int result);

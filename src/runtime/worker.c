@@ -197,7 +197,7 @@ static void settle_in(struct rn__worker *worker, struct rn__task *task, struct r
 
 static bool is_default_class(const struct rn__worker *worker, const struct rn__task *task)
 {
-    return task->stack_class == worker->stacks.size_class;
+    return rn__stack_class_at(task->stack_class) == worker->stacks.size_class;
 }
 
 /* Makes `task` the running one; gives the fiber to switch to. */
@@ -208,8 +208,9 @@ static struct rn__fiber *enter(struct rn__worker *worker, struct rn__task *task)
         return &worker->scheduler;
     }
     if (rn__task_state(task) == RN__TASK_FRESH) {
-        struct rn__stack *stack = is_default_class(worker, task) ? rn__stack_cache_take(&worker->stacks)
-                                                                 : rn__stack_attach(task->stack_class);
+        struct rn__stack *stack = is_default_class(worker, task)
+                                      ? rn__stack_cache_take(&worker->stacks)
+                                      : rn__stack_attach(rn__stack_class_at(task->stack_class));
         settle_in(worker, task, stack);
         rn__fiber_prepare(&task->fiber, stack, task_entry, worker);
         if ((task->flags & RN_TASK_FLOAT_CONTROL) != 0)
@@ -274,8 +275,8 @@ void rn__worker_yield(struct rn__worker *worker, struct rn__task *from)
  * of the two has floating-point control of its own, which goes along with switches. */
 static bool can_follow(const struct rn__task *to, const struct rn__fiber *ended)
 {
-    return to != NULL && rn__task_state(to) == RN__TASK_FRESH && to->stack_class == ended->stack->size_class &&
-           to->flags == 0 && ended->flags == 0;
+    return to != NULL && rn__task_state(to) == RN__TASK_FRESH &&
+           rn__stack_class_at(to->stack_class) == ended->stack->size_class && to->flags == 0 && ended->flags == 0;
 }
 
 /* Runs the worker's running task to its end, then the next fresh one on the same stack, and so on; leaves for good

@@ -10,6 +10,13 @@ static bool may_park(const struct rn__party *self)
     return self->kind->park != NULL;
 }
 
+/* The deadline of a scope that it is in has passed. */
+static bool is_over(const struct rn__party *self)
+{
+    const int64_t limit = rn__party_limit(self);
+    return RN__UNLIKELY(limit != RN__NEVER) && limit <= rn__now();
+}
+
 /* The checks at the entry of every waiting call, also of one that would not have to wait: so that a loop over a
  * channel that is never empty lets others run, and notices a cancellation. */
 static int entry(struct rn__party *self, enum rn__cancelling cancelling)
@@ -17,7 +24,7 @@ static int entry(struct rn__party *self, enum rn__cancelling cancelling)
     if (RN__UNLIKELY(rn__callback_running()))
         return RN_EDEADLK;
     rn__budget_renew(self);
-    if (self != NULL && cancelling == RN__CANCELLABLE && RN__UNLIKELY(rn__party_is_cancelled(self)))
+    if (self != NULL && cancelling == RN__CANCELLABLE && RN__UNLIKELY(rn__party_is_cancelled(self) || is_over(self)))
         return RN_ECANCELED;
     return 0;
 }
@@ -61,15 +68,18 @@ void rn__await_describe(struct rn__party *self, const char *verb, const char *na
     rn__store_relaxed(&self->wait_verb, verb);         /* rlx: as above */
 }
 
+/* A limit that is sooner than the deadline is to the caller what a canceller is. */
 uint32_t rn__await_park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling)
 {
+    const int64_t limit = cancelling == RN__CANCELLABLE ? rn__party_limit(self) : RN__NEVER;
+    const bool is_limited = limit < deadline;
     uint32_t which = RN__BY_CANCEL;
     if (cancelling == RN__UNCANCELLABLE || !rn__party_is_cancelled(self) || !rn__party_disarm(self)) {
-        self->kind->park(self, deadline);
+        self->kind->park(self, is_limited ? limit : deadline);
         which = rn__party_settle(self);
     }
     rn__store_relaxed(&self->wait_verb, NULL); /* rlx: a hint for the dump */
-    return which;
+    return which == RN__BY_TIMER && is_limited ? RN__BY_CANCEL : which;
 }
 
 /* An uncancellable wait is one that the canceller cannot see. */

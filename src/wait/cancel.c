@@ -8,23 +8,26 @@
 int rn_cancelled(void)
 {
     const struct rn__party *self = rn__party_current();
-    return self == NULL ? 0 : rn__load_acquire(&self->cause); /* PARTY-9 */
+    if (self == NULL)
+        return 0;
+    const int32_t cause = rn__load_acquire(&self->cause); /* PARTY-9 */
+    if (cause != 0 || self->scope == NULL || self->scope->limit == RN__NEVER)
+        return cause;
+    return self->scope->limit <= rn__now() ? RN_ETIMEDOUT : 0;
 }
 
-/* A plain thread cannot be cancelled, so there is nothing to shield. */
+/* Nobody cancels a plain thread but a scope that it has opened: outside of one there is nothing to shield. */
 void rn_shield_enter(void)
 {
     struct rn__party *self = rn__party_current();
-    if (self != NULL && self->kind->cancellable)
+    if (self != NULL && (self->kind->cancellable || self->scope != NULL))
         self->shield++;
 }
 
 void rn_shield_leave(void)
 {
     struct rn__party *self = rn__party_current();
-    if (self == NULL || !self->kind->cancellable)
-        return;
-    if (self->shield > 0)
+    if (self != NULL && self->shield > 0)
         self->shield--;
 }
 

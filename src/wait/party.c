@@ -4,10 +4,10 @@
  * Edges
  *  PARTY-1 rn__party_fire() acq_rel -> PARTY-2 rn__party_settle() acquire: the winner's case number
  *  PARTY-3 rn__party_arm() seq_cst -> PARTY-4 rn__party_fire() acquire: the frame that the token leads to
- *  PARTY-5 rn__party_cancel() seq_cst -> PARTY-6 rn__party_is_cancelled() seq_cst: store the cause, look at the word;
- *          store the word, look at the cause. At least one of the two sees what the other stored (Dekker)
+ *  PARTY-5 rn__party_cancel_begin() seq_cst -> PARTY-6 rn__party_is_cancelled() seq_cst: store the cause, look at the
+ *          word; store the word, look at the cause. At least one of the two sees what the other stored (Dekker)
  *  PARTY-7 chunk_publish() release -> PARTY-8 rn__party_at() acquire: the slots of a chunk, before its place
- *  PARTY-5 rn__party_cancel() seq_cst -> PARTY-9 rn_cancelled() acquire: what was done before cancelling
+ *  PARTY-5 rn__party_cancel_begin() seq_cst -> PARTY-9 rn_cancelled() acquire: what was done before cancelling
  */
 #include "wait/party.h"
 
@@ -99,6 +99,7 @@ void rn__party_prepare(struct rn__party *party, const struct rn__party_kind *kin
 {
     party->next = NULL;
     party->shield = 0;
+    party->scope = NULL;
     party->budget = RN__BUDGET;
     rn__store_relaxed(&party->cause, 0);        /* rlx: the slot is nobody else's yet */
     rn__store_relaxed(&party->wait_verb, NULL); /* rlx: a hint for the dump */
@@ -208,12 +209,17 @@ uint32_t rn__party_settle(struct rn__party *party)
     return rn__word_which(word);
 }
 
-void rn__party_cancel(struct rn__party *party, int32_t cause)
+bool rn__party_cancel_begin(struct rn__party *party, int32_t cause)
 {
     int32_t none = 0;
     rn__cas_seq_cst(&party->cause, &none, cause);         /* PARTY-5 */
     const uint64_t word = rn__load_seq_cst(&party->word); /* PARTY-6 */
-    if (rn__word_state(word) == RN__PARTY_ARMED && fire_seen(party, word, RN__BY_CANCEL))
+    return rn__word_state(word) == RN__PARTY_ARMED && fire_seen(party, word, RN__BY_CANCEL);
+}
+
+void rn__party_cancel(struct rn__party *party, int32_t cause)
+{
+    if (rn__party_cancel_begin(party, cause))
         party->kind->schedule(party);
 }
 

@@ -50,6 +50,11 @@ enum { RN__BY_TIMER = 0xfffe, RN__BY_CANCEL = 0xffff };
 
 struct rn__party;
 
+/* What a wait looks at of the scope that its party is in; the scope begins with it (runtime/scope.c). */
+struct rn__scope {
+    int64_t limit; /* no cancellable wait goes on after it (clock of rn__now); INT64_MAX: none */
+};
+
 struct rn__party_kind {
     const char *name;
     bool cancellable; /* false: nobody can cancel it, so shielding means nothing */
@@ -67,6 +72,8 @@ struct rn__party {
     uint64_t life; /* for kinds whose parties have handles: kept, like the epoch, when the slot is used again */
     const struct rn__party_kind *kind;
     struct rn__party *next; /* of the one list it is in: free slots, an inbox, a ready queue */
+    struct rn__scope
+        *scope; /* the last that it has opened, else the one it was spawned into; NULL: none. The owner's */
     uint32_t index;
     int32_t cause;   /* why it was cancelled; 0 = it was not. The first one stays */
     uint32_t shield; /* depth of rn_shield_enter; the owner's */
@@ -127,8 +134,15 @@ void rn__party_schedule(uint64_t token);
 uint32_t rn__party_settle(struct rn__party *party);
 /* Anybody: from now on every cancellable wait of the party ends. cause != 0. Again is fine: the first stays. */
 void rn__party_cancel(struct rn__party *party, int32_t cause);
+/* The same for many, under a lock: true = you won its wait and schedule it later. */
+bool rn__party_cancel_begin(struct rn__party *party, int32_t cause);
 /* Owner: cancelled and not shielded? */
 bool rn__party_is_cancelled(const struct rn__party *party);
+/* Owner: where its cancellable waits end at the latest; INT64_MAX: nowhere. */
+static inline int64_t rn__party_limit(const struct rn__party *party)
+{
+    return RN__LIKELY(party->scope == NULL) || party->shield > 0 ? INT64_MAX : party->scope->limit;
+}
 
 /* -- the word -------------------------------------------------------------------------------------------------- */
 

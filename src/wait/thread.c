@@ -9,6 +9,7 @@
  * Edges
  *  THREAD-1 rn__thread_schedule() release -> THREAD-2 rn__thread_park() acquire: what the winner wrote into the frame
  */
+#include "base/log.h"
 #include "platform/platform.h"
 #include "wait/clock.h"
 #include "wait/thread.h"
@@ -45,11 +46,25 @@ void rn__thread_schedule(struct rn__party *party)
     rn__platform_futex_wake(address, 1);
 }
 
+struct thread_slot {
+    struct rn__party party;
+    struct rn__lock lock;
+};
+_Static_assert(sizeof(struct thread_slot) <= RN__PARTY_SLOT, "a slot of the table holds it");
+
+struct rn__lock *rn__thread_lock(struct rn__party *party)
+{
+    return &rn__container_of(party, struct thread_slot, party)->lock;
+}
+
 static const struct rn__party_kind thread_kind = {
     .name = "thread", .park = rn__thread_park, .schedule = rn__thread_schedule};
 
 static void thread_ended(void *value)
 {
+    const struct rn__party *party = value;
+    if (party->scope != NULL)
+        rn__die(__FILE__, __LINE__, "a thread ended in a scope that it has opened");
     rn__party_set_current(NULL);
     rn__party_give_back(value);
 }
@@ -62,6 +77,7 @@ RN__NOINLINE struct rn__party *rn__party_of_caller(void)
     party = rn__party_take(&thread_kind);
     if (party == NULL)
         return NULL;
+    *rn__thread_lock(party) = (struct rn__lock)RN__LOCK_INIT;
     rn__party_set_current(party);
     if (rn__platform_at_thread_exit(thread_ended)) /* else the slot stays taken: a leak of 256 bytes, no harm */
         rn__platform_thread_exit_value(party);

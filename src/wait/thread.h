@@ -4,9 +4,13 @@
 #ifndef RN__WAIT_THREAD_H
 #define RN__WAIT_THREAD_H
 
+#include "platform/lock.h"
 #include "wait/party.h"
 
 void rn__thread_park(struct rn__party *party, int64_t deadline);
 void rn__thread_schedule(struct rn__party *party);
+
+/* Of a plain thread: the lock of what others may look at while it goes on, its open scopes. */
+struct rn__lock *rn__thread_lock(struct rn__party *party);
 
 #endif

@@ -31,6 +31,7 @@
 #define rn__party_schedule model__party_schedule
 #define rn__party_settle model__party_settle
 #define rn__party_cancel model__party_cancel
+#define rn__party_cancel_begin model__party_cancel_begin
 #define rn__party_is_cancelled model__party_is_cancelled
 /* wait/waiter.c */
 #define rn__waitq_push model__waitq_push
@@ -63,6 +64,7 @@
 #define rn_sleep_ms model__sleep_ms
 #define rn__thread_park model__thread_park
 #define rn__thread_schedule model__thread_schedule
+#define rn__thread_lock model__thread_lock
 #define rn__party_of_caller model__party_of_caller
 #define rn__party_forget_caller model__party_forget_caller
 /* wait/select.c */
