@@ -101,6 +101,17 @@ static void mpsc_bytes(struct round *round)
     expect_nothing_left();
 }
 
+static void token_bytes(struct round *round)
+{
+    rn_cancel *token;
+    count_allocations();
+    RN_MUST(rn_cancel_new(&token));
+    round->value[0] = (double)live_bytes;
+    rn_cancel_drop(token);
+    expect_nothing_left();
+    round->value[1] = (double)sizeof(rn_scope);
+}
+
 /* So that the first use of code does not count as memory of a channel. */
 static void use_once(void)
 {
@@ -335,6 +346,7 @@ static const struct figure_line burst_lines[] = {{"channel", "bytes"},
                                                  {NULL, NULL}};
 static const struct figure_line ends_lines[] = {
     {"channel", "bytes"}, {"sender", "bytes"}, {"receiver", "bytes"}, {NULL, NULL}};
+static const struct figure_line cancel_lines[] = {{"token", "bytes"}, {"scope", "bytes"}, {NULL, NULL}};
 static const struct figure_line parked_lines[] = {{"resident", "bytes/task"},
                                                   {"page_tables", "bytes/task"},
                                                   {"mappings", "mappings"},
@@ -357,6 +369,8 @@ const struct figure memory_figures[] = {
     {"bytes_broadcast_16", NULL, broadcast_bytes, 16, BYTES, "broadcast(16) with two ends; one more of each",
      ends_lines},
     {"bytes_watch", NULL, watch_bytes, 1, BYTES, "watch with two ends; one more of each", ends_lines},
+    {"bytes_cancel", NULL, token_bytes, 1, BYTES, "a cancel token, allocated; a scope, in its opener's frame",
+     cancel_lines},
     {"parked_100000", NULL, parked, 100000, COLD | FIXED, "100,000 parked tasks: space of each, time for all",
      parked_lines},
     {"parked_1000000", NULL, parked, 1000000, COLD | FIXED, "1,000,000 parked tasks: space of each, time for all",

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* 15_scopes.c - tasks that end before their block: all or the first failure, and results as they come */
+#include <runnel.h>
+
+#include <stdio.h>
+
+enum { BAD_CHECKSUM = -10007 };
+
+struct part {
+    int id;
+    int delay_ms;
+    bool bad;
+    const char *state;
+};
+
+/* The part lies in the frame of whoever opened the scope: it is there as long as we run. */
+static int fetch(void *arg)
+{
+    struct part *part = arg;
+    part->state = "given up";
+    RN_TRY(rn_sleep_ms(part->delay_ms));
+    part->state = part->bad ? "bad" : "fetched";
+    return part->bad ? BAD_CHECKSUM : 0;
+}
+
+/* All parts or none: the first that fails ends the others, also one that would take a minute. */
+static int fetch_all(struct part *parts, size_t count)
+{
+    RN_SCOPE(s);
+    for (size_t i = 0; i < count; i++)
+        RN_TRY(rn_scope_spawn(&s, fetch, &parts[i])); /* an early return would cancel and await the others */
+    return rn_scope_close(&s);
+}
+
+/* What can be had: each result as its task ends, and failures stop nobody. Two at a time. */
+static int fetch_each(struct part *parts, size_t count)
+{
+    const rn_scope_opts opts = {.flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING, .max_running = 2};
+    rn_ended ended;
+    int rc;
+    RN_SCOPE_WITH(s, &opts);
+    for (size_t i = 0; i < count; i++)
+        RN_TRY(rn_scope_spawn(&s, fetch, &parts[i]));
+    while ((rc = rn_scope_next(&s, &ended)) == 0) {
+        const struct part *part = ended.arg;
+        printf("part %d: %s (%d)\n", part->id, part->state, ended.result);
+    }
+    rn_ignore(rn_scope_close(&s)); /* the first failure, which we have seen */
+    return rc == RN_EMPTY ? 0 : rc;
+}
+
+static int app(void *arg)
+{
+    struct part parts[] = {{1, 5, false, ""}, {2, 60, true, ""}, {3, 60000, false, ""}};
+    (void)arg;
+    printf("all: %d\n", fetch_all(parts, RN_COUNT(parts)));
+    for (size_t i = 0; i < RN_COUNT(parts); i++)
+        printf("part %d: %s\n", parts[i].id, parts[i].state);
+    parts[2].delay_ms = 120;
+    printf("each: %s\n", rn_err_name(fetch_each(parts, RN_COUNT(parts))));
+    return 0;
+}
+
+int main(void)
+{
+    return rn_run(app, NULL);
+}
