@@ -125,7 +125,7 @@ END
  * Context:  anywhere
  * Owner:    the caller
  *           still
- * Cancel:   never
+ * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   none
  * Returns:  0
@@ -227,6 +227,8 @@ for label in Context Owner Cancel Order Memory Returns; do
     rejects check-labels "no $label" "has no label $label:|label [A-Z][a-z]+: is twice" $header "/^ \* $label:/d"
 done
 rejects check-labels 'a label that says nothing' 'label Order: says nothing' $header 's|Order:.*|Order:|'
+rejects check-labels 'a wait without its class' 'Cancel: names no class' $header 's|Cancel:.*|Cancel:   noticed|'
+rejects check-labels 'a wait that never waits' 'the call waits' $header 's|^\( . Context:\).*|\1  anybody; waits|;s|\(Cancel:\).*|\1   uncancellable (never waits)|'
 rejects check-labels 'labels out of order' 'out of order' $header 's|Context:|Owner:|;s|Owner:    the|Context:  the|'
 rejects check-labels 'a function that the block does not name' 'rn_cell_try_put is not named' $header 's|, rn_cell_try_put||'
 rejects check-labels 'a block without names' 'rn_cell_put is not named' $header 's|^ \* rn_cell_.*| * cells|'
