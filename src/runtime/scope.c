@@ -544,8 +544,10 @@ static const struct rn__operation_kind take_kind = {
 
 static bool take_init(struct take *take, rn_scope *public_scope, rn_ended *out)
 {
+    if (public_scope == NULL || out == NULL)
+        return false;
     struct scope *scope = inside(public_scope);
-    if (public_scope == NULL || out == NULL || scope->phase != OPEN || (scope->flags & RN_SCOPE_COLLECT) == 0)
+    if (scope->phase != OPEN || (scope->flags & RN_SCOPE_COLLECT) == 0)
         return false;
     *take = (struct take){.operation = {.kind = &take_kind,
                                         .lock = &scope->lock,
