@@ -8,9 +8,10 @@ enum { BAD_CHECKSUM = -10007 };
 
 struct part {
     int id;
-    int delay_ms;
+    rn_notify *wait_for; /* what it waits for, as if from a server; NULL: nothing */
     bool bad;
     const char *state;
+    rn_notify done;
 };
 
 /* The part lies in the frame of whoever opened the scope: it is there as long as we run. */
@@ -18,12 +19,14 @@ static int fetch(void *arg)
 {
     struct part *part = arg;
     part->state = "given up";
-    RN_TRY(rn_sleep_ms(part->delay_ms));
+    if (part->wait_for != NULL)
+        RN_TRY(rn_notify_wait(part->wait_for));
     part->state = part->bad ? "bad" : "fetched";
+    rn_notify_one(&part->done);
     return part->bad ? BAD_CHECKSUM : 0;
 }
 
-/* All parts or none: the first that fails ends the others, also one that would take a minute. */
+/* All parts or none: the first that fails ends the others, also one that would wait for ever. */
 static int fetch_all(struct part *parts, size_t count)
 {
     RN_SCOPE(s);
@@ -51,17 +54,22 @@ static int fetch_each(struct part *parts, size_t count)
 
 static int app(void *arg)
 {
-    struct part parts[] = {{1, 5, false, ""}, {2, 60, true, ""}, {3, 60000, false, ""}};
+    rn_notify never = RN_NOTIFY_INIT;
+    struct part parts[3] = {{.id = 1}, {.id = 2, .bad = true}, {.id = 3}};
     (void)arg;
+    parts[1].wait_for = &parts[0].done;
+    parts[2].wait_for = &never;
     printf("all: %d\n", fetch_all(parts, RN_COUNT(parts)));
-    for (size_t i = 0; i < RN_COUNT(parts); i++)
+    for (size_t i = 0; i < RN_COUNT(parts); i++) {
         printf("part %d: %s\n", parts[i].id, parts[i].state);
-    parts[2].delay_ms = 120;
+        parts[i].done = (rn_notify){0}; /* once more, from the beginning */
+    }
+    parts[2].wait_for = &parts[1].done;
     printf("each: %s\n", rn_err_name(fetch_each(parts, RN_COUNT(parts))));
     return 0;
 }
 
 int main(void)
 {
-    return rn_run(app, NULL);
+    return rn_run_with(app, NULL, &(rn_runtime_opts){.workers = 1}); /* so that the order is the same each time */
 }

@@ -24,7 +24,7 @@ static int oracle(questions_rx *rx)
     struct question question;
     bool knows = false;
     while (questions_recv(rx, &question) == 0) {
-        const int think_ms = question.number == 3 ? 3600 * 1000 : question.number == 1 && !knows ? 150 : 0;
+        const int think_ms = question.number == 3 ? 3600 * 1000 : question.number == 1 && !knows ? 300 : 0;
         if (rn_sleep_ms(think_ms) != 0) {
             question_drop(&question);
             break;
@@ -42,7 +42,7 @@ static int ask(questions_tx *tx, int number, int *out)
     RN_AUTO(answer_rx) rx = NULL;
     RN_TRY(answer_channel(&reply, &rx));
     RN_TRY(questions_give(tx, (struct question){number, reply}));
-    return answer_recv_until(rx, out, rn_in_ms(100)); /* RN_ETIMEDOUT: this try; RN_ECANCELED: all of it */
+    return answer_recv_until(rx, out, rn_in_ms(200)); /* RN_ETIMEDOUT: this try; RN_ECANCELED: all of it */
 }
 
 /* The scope has no tasks: it is the time limit, and the button, of everything between open and close. */
