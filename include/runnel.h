@@ -2,8 +2,8 @@
 /* runnel.h - tasks and channels for C.
  *
  * runnel runs plain C functions as tasks, many on few threads, and lets them and any other thread talk through
- * channels. This header is all pages at once, and each may be included alone: base, error, hooks | time, task,
- * runtime, cancel, scope, blocking, inspect | channel, mpsc, mpmc, oneshot, broadcast, watch, notify, select |
+ * channels. This header is all pages at once, and each may be included alone: base, error, hooks | time, clock |
+ * task, runtime, cancel, scope, blocking, inspect | channel, mpsc, mpmc, oneshot, broadcast, watch, notify, select |
  * semaphore, mutex, rwlock, condvar, barrier, once | typed (channels and tasks that the compiler checks: start
  * there).
  *
@@ -37,6 +37,7 @@
 #include <runnel/broadcast.h>
 #include <runnel/cancel.h>
 #include <runnel/channel.h>
+#include <runnel/clock.h>
 #include <runnel/condvar.h>
 #include <runnel/error.h>
 #include <runnel/hooks.h>

@@ -57,6 +57,8 @@ struct rn__blocking_pool {
     uint32_t threads;
     uint32_t idle; /* threads that will look for a job: they sleep, or have only just been created */
     uint32_t queued;
+    uint32_t working;  /* threads with a job, until whoever waits for it has been woken */
+    uint32_t counted;  /* by the clock: see recount */
     uint32_t tasks;    /* threads that run one */
     uint32_t pushed;   /* counts; what idle threads sleep on */
     uint32_t finished; /* counts jobs; what the one who stops the pool sleeps on */
@@ -107,6 +109,18 @@ static void queue_remove(struct rn__blocking_pool *pool, const struct rn__blocki
     pool->queued--;
 }
 
+/* Under the lock: the clock counts threads that work or are about to, `looking` of them on their way to the queue.
+ * Jobs that have to wait for a thread do not hold a paused clock: the thread may be waiting for it. */
+static void recount(struct rn__blocking_pool *pool, uint32_t looking)
+{
+    const uint32_t takers = pool->idle + looking;
+    const uint32_t now = pool->working + (pool->queued < takers ? pool->queued : takers);
+    const int change = (int)now - (int)pool->counted;
+    pool->counted = now;
+    if (change != 0)
+        rn__clock_count(change);
+}
+
 /* --------------------------------------------------------------------------------------------- the threads -- */
 
 static void thread_remove(struct rn__blocking_pool *pool, const struct pool_thread *thread)
@@ -131,15 +145,22 @@ static void finish(struct pool_thread *self)
 /* Under the lock, which is given up meanwhile. */
 static void run_job(struct pool_thread *self, struct rn__blocking_job *job)
 {
+    struct rn__blocking_pool *pool = self->pool;
     self->busy = true;
-    job->run(self->pool, job);
+    pool->working++;
+    recount(pool, 0);
+    rn__clock_count_caller(1);
+    job->run(pool, job);
+    rn__clock_count_caller(-1);
     finish(self);
+    pool->working--;
+    recount(pool, 1);
 }
 
 /* Under the lock: false if nothing came for so long that this thread is not needed any more. */
 static bool wait_for_job(struct rn__blocking_pool *pool)
 {
-    const int64_t until = rn__now() + KEEP_ALIVE_NS;
+    const int64_t until = rn__platform_now() + KEEP_ALIVE_NS;
     bool in_time = true;
     pool->idle++;
     while (pool->first == NULL && !pool->quit && in_time) {
@@ -296,6 +317,8 @@ static int submit(struct rn__blocking_pool *pool, struct rn__blocking_job *job)
     struct pool_thread *ended = pool->ended;
     pool->ended = NULL;
     const int rc = submit_locked(pool, job);
+    if (rc == 0)
+        recount(pool, 0);
     rn__lock_release(&pool->lock);
     if (rc == 0)
         rn__platform_futex_wake(&pool->pushed, 1);
@@ -377,10 +400,12 @@ static enum job_state give_up(struct rn__blocking_pool *pool, struct job *job)
 {
     rn__lock_acquire(&pool->lock);
     const enum job_state state = job->state;
-    if (state == JOB_QUEUED)
+    if (state == JOB_QUEUED) {
         queue_remove(pool, &job->queued);
-    else if (state == JOB_RUNNING && job->size > 0)
+        recount(pool, 0);
+    } else if (state == JOB_RUNNING && job->size > 0) {
         job->state = JOB_ABANDONED;
+    }
     rn__lock_release(&pool->lock);
     return state;
 }

@@ -8,7 +8,8 @@
  *      is stuck, not from whoever is chatting. Whoever takes a fresh task with others behind it wakes a sentinel if
  *      there is none (rn__runtime_call_help).
  *   3. Sleep: announce it, look once more at everything that others may have put down meanwhile, then sleep until
- *      woken or until the first timer. No other sleep has a timeout: a missing wake-up would show.
+ *      woken or until the first timer. No other sleep has a timeout: a missing wake-up would show. This is also
+ *      what tells a paused clock that the worker has nothing to do (wait/clock.h).
  *
  * The order of announcing and looking is that of the edges IDLE-1 to IDLE-8 in worker.c.
  *
@@ -100,7 +101,7 @@ static bool steal(struct rn__worker *thief)
         if (victim == thief || rn__fresh_count(&victim->fresh) == 0)
             continue;
         struct loot loot = {.thief = thief};
-        if (judge(victim, rn__now(), &loot) &&
+        if (judge(victim, rn__platform_now(), &loot) &&
             rn__fresh_steal(&victim->fresh, &thief->fresh, may_take, moved, &loot) > 0)
             return true;
     }
@@ -152,12 +153,61 @@ void rn__runtime_call_help(struct rn_runtime *runtime)
 
 /* ------------------------------------------------------------------------------------------------ sleeping -- */
 
+/* The first timer of this worker, by the clock as it is, or the deadline. */
+static int64_t soonest(const struct rn__worker *worker, int64_t deadline)
+{
+    const int64_t timer = rn__clock_is_paused() ? rn__timers_first(&worker->timers)
+                                                : rn__timers_next(&worker->timers);
+    return timer < deadline ? timer : deadline;
+}
+
+/* So long by the real clock, but not beyond the first timer. */
+static int64_t end_of(int64_t span, int64_t until)
+{
+    const int64_t left = until == RN__NEVER ? span : until - rn__now();
+    return rn__platform_now() + (span < left ? span : left);
+}
+
+struct sleeping {
+    struct rn__clock_waiter waiter;
+    struct rn__worker *worker;
+};
+
+static void time_is_up(struct rn__clock_waiter *waiter)
+{
+    rn__worker_kick(rn__container_of(waiter, struct sleeping, waiter)->worker);
+}
+
+/* Two ways to sleep, both announced. false: the time has come. */
+typedef bool sleep_fn(struct rn__worker *worker, int64_t until);
+
+static bool nap(struct rn__worker *worker, int64_t until)
+{
+    return rn__platform_futex_wait(&worker->asleep, 1, until);
+}
+
+static bool sleep_by_clock(struct rn__worker *worker, int64_t deadline)
+{
+    if (RN__LIKELY(!rn__clock_is_paused()))
+        return rn__clock_wait(&worker->asleep, 1, soonest(worker, deadline));
+    struct sleeping self = {
+        .waiter = {.word = &worker->asleep,
+                   .expected = 1,
+                   .deadline = soonest(worker, deadline),
+                   .time_is_up = time_is_up},
+        .worker = worker,
+    };
+    rn__clock_wait_paused(&self.waiter);
+    return true;
+}
+
 /* Announced, and nothing there: until kicked, or until the time. */
-static void sleep_until(struct rn__worker *worker, int64_t until, bool (*there_is)(struct rn__worker *))
+static void sleep_until(struct rn__worker *worker, sleep_fn *sleep, int64_t until,
+                        bool (*there_is)(struct rn__worker *))
 {
     rn__store_seq_cst(&worker->asleep, 1);                              /* IDLE-7 */
     while (!there_is(worker) && rn__load_seq_cst(&worker->asleep) != 0) /* IDLE-7 */
-        if (!rn__platform_futex_wait(&worker->asleep, 1, until))
+        if (!sleep(worker, until))
             break;
     rn__store_seq_cst(&worker->asleep, 0); /* IDLE-7 */
 }
@@ -168,21 +218,20 @@ static bool work_or_call(struct rn__worker *worker)
            (somebody_is_fresh(worker->runtime) && rn__load_seq_cst(&worker->runtime->sentinel) == 0); /* HELP-4 */
 }
 
-static void sleep_for_good(struct rn__worker *worker, int64_t until)
+static void sleep_for_good(struct rn__worker *worker, int64_t deadline)
 {
     struct rn_runtime *runtime = worker->runtime;
     rn__store_relaxed(&worker->sleeps, worker->sleeps + 1); /* rlx: for the monitor */
     rn__add_seq_cst(&runtime->sleepers, 1);                 /* HELP-3 */
-    sleep_until(worker, until, work_or_call);
+    sleep_until(worker, sleep_by_clock, deadline, work_or_call);
     rn__sub_seq_cst(&runtime->sleepers, 1); /* HELP-3 */
     rn__monitor_rouse(runtime);
 }
 
 static void look_again(struct rn__worker *worker, int64_t until)
 {
-    int64_t now = rn__now();
-    const int64_t end = now + LOOK_AGAIN_NS < until ? now + LOOK_AGAIN_NS : until;
-    while (!rn__worker_has_work(worker) && (now = rn__now()) < end)
+    const int64_t end = end_of(LOOK_AGAIN_NS, until);
+    while (!rn__worker_has_work(worker) && rn__platform_now() < end)
         for (int i = 0; i < 8; i++)
             rn__pause();
 }
@@ -190,7 +239,7 @@ static void look_again(struct rn__worker *worker, int64_t until)
 /* Paces are told from now on: what a worker did before it was watched says nothing about the burst of today. */
 static void forget_paces(struct rn_runtime *runtime)
 {
-    const int64_t now = rn__now();
+    const int64_t now = rn__platform_now();
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
         struct rn__worker *worker = runtime->workers[i];
         worker->seen.at = worker->seen.oldest_since = now;
@@ -199,28 +248,31 @@ static void forget_paces(struct rn_runtime *runtime)
     }
 }
 
+static bool has_come(int64_t until)
+{
+    return until != RN__NEVER && rn__now() >= until;
+}
+
 static void watch_others(struct rn__worker *worker, int64_t until)
 {
     forget_paces(worker->runtime);
     while (somebody_is_fresh(worker->runtime) && !rn__worker_has_work(worker) && !steal(worker)) {
-        const int64_t now = rn__now();
-        if (now >= until)
+        if (has_come(until))
             break;
-        sleep_until(worker, now + NAP_NS < until ? now + NAP_NS : until, rn__worker_has_work);
+        sleep_until(worker, nap, end_of(NAP_NS, until), rn__worker_has_work);
     }
     retire(worker);
 }
 
 void rn__worker_idle(struct rn__worker *worker, int64_t deadline)
 {
-    const int64_t timer = rn__timers_next(&worker->timers);
-    const int64_t until = timer < deadline ? timer : deadline;
-    if (worker->runtime->spinning)
+    const int64_t until = soonest(worker, deadline);
+    if (worker->runtime->spinning && !rn__clock_is_paused())
         look_again(worker, until);
-    if (rn__worker_has_work(worker) || (until != RN__NEVER && rn__now() >= until))
+    if (rn__worker_has_work(worker) || has_come(until))
         return;
     if (!become_sentinel(worker)) {
-        sleep_for_good(worker, until);
+        sleep_for_good(worker, deadline);
         if (rn__exchange_seq_cst(&worker->called_to_help, 0) == 0) /* HELP-2 */
             return;
     }

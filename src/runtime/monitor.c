@@ -59,7 +59,7 @@ static void look_at(struct rn_runtime *runtime, struct rn__worker *worker)
 static void report_if_overdue(struct rn_runtime *runtime)
 {
     int64_t at = rn__load_seq_cst(&runtime->overdue_at); /* GRACE-2 */
-    const int64_t late = rn__now() - at;
+    const int64_t late = rn__platform_now() - at;
     if (at == 0 || at == RN__NEVER || late < 0)
         return;
     rn__worker_interrupt(runtime->workers[0], RN__ATTENTION_RETURN);
@@ -76,7 +76,7 @@ static void run(void *arg)
     struct rn__monitor *monitor = &runtime->monitor;
     uint32_t idle_ticks = 0;
     while (rn__load_acquire(&monitor->quit) == 0) { /* MON-4 */
-        rn__platform_futex_wait(&monitor->quit, 0, rn__now() + TICK_NS);
+        rn__platform_futex_wait(&monitor->quit, 0, rn__platform_now() + TICK_NS);
         for (uint32_t i = 0; i < runtime->worker_count; i++)
             look_at(runtime, runtime->workers[i]);
         report_if_overdue(runtime);

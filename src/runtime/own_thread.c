@@ -27,9 +27,12 @@ static int call(struct rn__task *task)
 static void run(void *arg)
 {
     struct rn__own_thread *own = arg;
+    rn__clock_count_caller(1);
     const int result = call(own->task);
     leave_record(own); /* before the end, after which the runtime may look for it */
     rn__task_end(own->task, result);
+    rn__clock_count_caller(-1);
+    rn__clock_count(-1);
 }
 
 void rn__task_run_here(struct rn__task *task)
@@ -60,11 +63,13 @@ int rn__own_thread_start(struct rn__task *task, size_t stack_size)
     if (own == NULL)
         return RN_ENOMEM;
     *own = (struct rn__own_thread){.task = task, .runtime = runtime};
+    rn__clock_count(1); /* until it has ended */
     rn__lock_acquire(&runtime->lock);
     const bool created = rn__platform_thread_create(&own->thread, run, own, rn__task_name(task), true, stack_size);
     rn__lock_release(&runtime->lock);
     if (created)
         return 0;
+    rn__clock_count(-1);
     rn__free(own, sizeof *own);
     return RN_ENOMEM;
 }

@@ -124,10 +124,17 @@ static int await_quiet(struct rn_runtime *runtime, rn_deadline deadline, enum rn
 
 static const rn_runtime_opts defaults;
 
-/* rn_in_ns saturates. */
+/* For tasks, by the clock of all deadlines. rn_in_ns saturates. */
 static int64_t end_of_grace(const struct rn_runtime *runtime)
 {
     return rn_in_ns(runtime->grace_ns).at;
+}
+
+/* For what may keep a paused clock for ever. */
+static int64_t real_end_of_grace(const struct rn_runtime *runtime)
+{
+    int64_t end;
+    return __builtin_add_overflow(rn__platform_now(), runtime->grace_ns, &end) ? RN__NEVER : end;
 }
 
 static int check(const rn_runtime_opts *opts)
@@ -185,7 +192,7 @@ static int take_workers(struct rn_runtime *runtime, uint32_t wanted)
 /* The pool's threads first: one that has just ended a task may still count who is left. */
 static void release(struct rn_runtime *runtime, uint32_t wanted)
 {
-    rn__blocking_stop(&runtime->blocking, end_of_grace(runtime));
+    rn__blocking_stop(&runtime->blocking, real_end_of_grace(runtime));
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         rn__worker_give_back(runtime->workers[i]);
     if (runtime->workers != NULL)
@@ -235,7 +242,10 @@ static void worker_thread(void *arg)
     while (rn__load_acquire(&runtime->go) == 0) /* GO-2 */
         rn__platform_futex_wait(&runtime->go, 0, RN__NEVER);
     worker->fault_stack = rn__platform_fault_stack();
+    rn__clock_count_caller(1);
     rn__worker_run(worker, &runtime->quit, RN__NEVER);
+    rn__clock_count_caller(-1);
+    rn__clock_count(-1);
     rn__platform_fault_stack_undo(worker->fault_stack);
 }
 
@@ -247,8 +257,11 @@ static void start_threads(struct rn_runtime *runtime, uint32_t first)
     uint32_t started = first;
     for (; started < wanted; started++) {
         struct rn__worker *worker = runtime->workers[started];
-        if (!rn__platform_thread_create(&worker->thread, worker_thread, worker, runtime->name, true, 0))
+        rn__clock_count(1); /* until its thread has ended */
+        if (!rn__platform_thread_create(&worker->thread, worker_thread, worker, runtime->name, true, 0)) {
+            rn__clock_count(-1);
             break;
+        }
         runtime->threads++;
     }
     if (started < wanted)
@@ -345,7 +358,7 @@ static int drain_tasks(struct rn_runtime *runtime, bool (*drained)(struct rn_run
 {
     for (;;) {
         const int64_t deadline = end_of_grace(runtime);
-        rn__store_seq_cst(&runtime->overdue_at, deadline); /* GRACE-1 */
+        rn__store_seq_cst(&runtime->overdue_at, real_end_of_grace(runtime)); /* GRACE-1 */
         const bool done = drained(runtime, deadline);
         const bool by_monitor = rn__exchange_seq_cst(&runtime->overdue_at, 0) == 0; /* GRACE-1 */
         if (done)
@@ -495,7 +508,11 @@ int rn_run_with(rn_fn *fn, void *arg, const rn_runtime_opts *opts)
     if (monitored) /* somebody must be there for signals: the monitor, or else we */
         rn__platform_block_signals(&mask);
     void *fault_stack = rn__platform_fault_stack();
+    rn__clock_count(1);
+    rn__clock_count_caller(1);
     rc = run_as_worker(runtime, &root);
+    rn__clock_count_caller(-1);
+    rn__clock_count(-1);
     rn__platform_fault_stack_undo(fault_stack);
     if (monitored)
         rn__platform_restore_signals(&mask);

@@ -35,25 +35,27 @@ static int level_of(const struct rn__timers *timers, uint64_t tick)
     return differs == 0 ? 0 : (63 - __builtin_clzll(differs)) / SLOT_BITS;
 }
 
+/* One whose time has passed fires with the next tick. */
 static void place(struct rn__timers *timers, struct rn__timer *timer)
 {
-    const int level = level_of(timers, timer->tick);
-    const int slot = (int)(timer->tick >> (level * SLOT_BITS)) & SLOT_MASK;
+    const uint64_t wanted = tick_of(timer->at);
+    const uint64_t tick = wanted > timers->now ? wanted : timers->now + 1;
+    const int level = level_of(timers, tick);
+    const int slot = (int)(tick >> (level * SLOT_BITS)) & SLOT_MASK;
     rn__list_push_back(&timers->slots[level][slot], &timer->link);
     timers->filled[level] |= UINT64_C(1) << slot;
 }
 
 void rn__timer_arm(struct rn__timers *timers, struct rn__timer *timer, int64_t at_ns)
 {
-    const uint64_t tick = tick_of(at_ns);
     rn__assert(!rn__timer_is_armed(timer));
-    timer->tick = tick > timers->now ? tick : timers->now + 1;
+    timer->at = at_ns > 0 ? at_ns : 1;
     place(timers, timer);
     timers->count++;
 }
 
-/* What stands in the list of those that are due instead of a tick: no timer of the wheel has 0. */
-#define TICK_DUE 0
+/* What stands in the list of those that are due instead of a time: no timer of the wheel has 0. */
+#define DUE 0
 
 /* A slot that becomes empty loses its bit, or an idle worker would wake up for nothing. Which slot it was follows
  * from the list's head, the only link left. A timer that is due is in no slot. */
@@ -61,7 +63,7 @@ void rn__timer_cancel(struct rn__timers *timers, struct rn__timer *timer)
 {
     if (!rn__timer_is_armed(timer))
         return;
-    if (timer->tick == TICK_DUE) {
+    if (timer->at == DUE) {
         rn__list_remove(&timer->link);
         return;
     }
@@ -104,12 +106,12 @@ static void enter(struct rn__timers *timers, int level, uint64_t tick, struct rn
     for (struct rn__link *link; (link = rn__list_first(list)) != NULL;) {
         struct rn__timer *timer = rn__container_of(link, struct rn__timer, link);
         rn__list_remove(link);
-        if (timer->tick > tick) {
+        if (tick_of(timer->at) > tick) {
             place(timers, timer);
             continue;
         }
         timers->count--;
-        timer->tick = TICK_DUE;
+        timer->at = DUE;
         rn__list_push_back(due, link);
     }
 }
@@ -122,6 +124,40 @@ void rn__timers_advance(struct rn__timers *timers, int64_t now_ns, struct rn__li
         enter(timers, level, tick, due);
     if (until > timers->now)
         timers->now = until; /* no filled slot begins before: nothing is skipped */
+}
+
+/* The slot that begins first: of all timers the soonest are in it. NULL: there are none. */
+static const struct rn__link *first_slot(const struct rn__timers *timers)
+{
+    int level = 0;
+    const uint64_t tick = timers->count == 0 ? 0 : next_slot(timers, &level);
+    return tick == 0 ? NULL : &timers->slots[level][(tick >> (level * SLOT_BITS)) & SLOT_MASK];
+}
+
+int64_t rn__timers_first(const struct rn__timers *timers)
+{
+    int64_t first = INT64_MAX;
+    const struct rn__link *head = first_slot(timers);
+    for (struct rn__link *link = head == NULL ? NULL : head->next; link != head; link = link->next) {
+        const int64_t at = rn__container_of(link, struct rn__timer, link)->at;
+        first = at < first ? at : first;
+    }
+    return first;
+}
+
+void rn__timers_take_due(struct rn__timers *timers, int64_t now_ns, struct rn__link *due)
+{
+    const struct rn__link *head = first_slot(timers);
+    struct rn__link *next;
+    for (struct rn__link *link = head == NULL ? NULL : head->next; link != head; link = next) {
+        struct rn__timer *timer = rn__container_of(link, struct rn__timer, link);
+        next = link->next;
+        if (timer->at > now_ns)
+            continue;
+        rn__timer_cancel(timers, timer);
+        timer->at = DUE;
+        rn__list_push_back(due, link);
+    }
 }
 
 int64_t rn__timers_next(const struct rn__timers *timers)

@@ -16,7 +16,7 @@ enum { RN__TIMER_LEVELS = 8, RN__TIMER_SLOTS = 64, RN__TIMER_TICK_BITS = 18 };
 
 struct rn__timer {
     struct rn__link link; /* out of every list: not armed */
-    uint64_t tick;        /* at which it fires */
+    int64_t at;           /* ns; it fires at the tick behind it */
 };
 
 struct rn__timers {
@@ -40,6 +40,11 @@ static inline bool rn__timer_is_armed(const struct rn__timer *timer)
 
 /* Moves the wheel to now_ns and puts everything that is due into *due, in the order of ticks. */
 void rn__timers_advance(struct rn__timers *timers, int64_t now_ns, struct rn__link *due);
+
+/* For a clock that stands, after the above: those that are due within the tick that has not passed whole; and the
+ * time of the first timer, exactly (INT64_MAX: none is armed). Both look at all timers of a slot. */
+void rn__timers_take_due(struct rn__timers *timers, int64_t now_ns, struct rn__link *due);
+int64_t rn__timers_first(const struct rn__timers *timers);
 
 /* A time at which the wheel wants to be advanced again: not later than the first timer. INT64_MAX: none is armed. */
 int64_t rn__timers_next(const struct rn__timers *timers);

@@ -109,7 +109,10 @@ static void fire_timers(struct rn__worker *worker)
     if (worker->timers.count == 0)
         return;
     rn__list_init(&due);
-    rn__timers_advance(&worker->timers, rn__now(), &due);
+    const int64_t now = rn__now();
+    rn__timers_advance(&worker->timers, now, &due);
+    if (RN__UNLIKELY(rn__clock_is_paused()))
+        rn__timers_take_due(&worker->timers, now, &due);
     for (struct rn__link *link; (link = rn__list_first(&due)) != NULL;) {
         struct rn__task *task = rn__container_of(link, struct rn__task, timer.link);
         rn__list_remove(link);
@@ -402,6 +405,15 @@ void rn__worker_give_back(struct rn__worker *worker)
     rn__lock_acquire(&table.lock);
     table.in_use[worker->slot] = false;
     rn__lock_release(&table.lock);
+}
+
+void rn__workers_rouse(void)
+{
+    for (uint32_t slot = 0; slot < RN_WORKERS_MAX; slot++) {
+        struct rn__worker *worker = rn__load_acquire(&table.slots[slot]); /* SLOT-2 */
+        if (worker != NULL)
+            rn__worker_kick(worker);
+    }
 }
 
 struct rn__party *rn__worker_take_block(struct rn__worker *worker)

@@ -87,6 +87,9 @@ void rn__worker_interrupt(struct rn__worker *worker, uint32_t attention);
 /* Wakes it if it sleeps: something was put where it looks before it sleeps. true if it slept. */
 bool rn__worker_kick(struct rn__worker *worker);
 
+/* Wakes all of the process that sleep, for nothing. */
+void rn__workers_rouse(void);
+
 /* A started task of this worker can go on. On the worker's thread: */
 void rn__worker_ready(struct rn__worker *worker, struct rn__task *task);
 /* and from anywhere: */

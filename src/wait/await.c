@@ -2,8 +2,6 @@
 /* await.c - the one primitive under every call that can wait (walk-through in await.h). */
 #include "wait/await.h"
 
-#include "platform/platform.h"
-
 /* Parks that end by themselves would be for a caller without a frame; those use callback.h. */
 static bool may_park(const struct rn__party *self)
 {
@@ -153,14 +151,6 @@ unlock:
     return rc;
 }
 
-/* A plain thread that only sleeps need not be known to anybody. */
-static void sleep_alone(int64_t until)
-{
-    const uint32_t nobody_knows = 0;
-    while (rn__platform_futex_wait(&nobody_knows, 0, until))
-        ;
-}
-
 int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling)
 {
     struct rn__party *self = rn__party_current();
@@ -172,7 +162,7 @@ int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling)
         return RN_ETIMEDOUT;
     }
     if (self == NULL) {
-        sleep_alone(rn__deadline_ns(deadline));
+        rn__clock_sleep(rn__deadline_ns(deadline)); /* a plain thread that only sleeps need not be known to anybody */
         return RN_ETIMEDOUT;
     }
     if (!may_park(self))

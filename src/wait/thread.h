@@ -13,4 +13,7 @@ void rn__thread_schedule(struct rn__party *party);
 /* Of a plain thread: the lock of what others may look at while it goes on, its open scopes. */
 struct rn__lock *rn__thread_lock(struct rn__party *party);
 
+/* The clock was paused: all that wait by way of rn__thread_park() go on waiting in the clock's list. */
+void rn__threads_rouse(void);
+
 #endif

@@ -115,6 +115,47 @@ int64_t rn__now(void)
     return 1;
 }
 
+/* The clock goes: it is paused in no case. */
+bool rn__clock_is_paused(void)
+{
+    return false;
+}
+
+bool rn__clock_wait(const uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    return rn__platform_futex_wait(word, expected, deadline);
+}
+
+void rn__clock_sleep(int64_t until)
+{
+    const uint32_t nobody_knows = 0;
+    while (rn__platform_futex_wait(&nobody_knows, 0, until))
+        ;
+}
+
+static void not_in_this_model(void)
+{
+    explore_fail("the clock is not paused");
+}
+
+void rn__clock_wait_paused(struct rn__clock_waiter *waiter)
+{
+    (void)waiter;
+    not_in_this_model();
+}
+
+bool rn__clock_knows(const uint32_t *word)
+{
+    (void)word;
+    not_in_this_model();
+    return true;
+}
+
+void rn__platform_yield(void)
+{
+    not_in_this_model();
+}
+
 /* Where a select begins to look. */
 uint32_t rn__choose(uint32_t n)
 {

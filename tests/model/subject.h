@@ -65,6 +65,7 @@
 #define rn__thread_park model__thread_park
 #define rn__thread_schedule model__thread_schedule
 #define rn__thread_lock model__thread_lock
+#define rn__threads_rouse model__threads_rouse
 #define rn__party_of_caller model__party_of_caller
 #define rn__party_forget_caller model__party_forget_caller
 /* wait/select.c */
@@ -79,12 +80,18 @@
 #define rn__lock_acquire_slow model__lock_acquire_slow
 /* what subject.c puts in the place of the rest */
 #define rn__now model__now
+#define rn__clock_is_paused model__clock_is_paused
+#define rn__clock_wait model__clock_wait
+#define rn__clock_wait_paused model__clock_wait_paused
+#define rn__clock_knows model__clock_knows
+#define rn__clock_sleep model__clock_sleep
 #define rn__choose model__choose
 #define rn_in_ms model__in_ms
 #define rn__die model__die
 #define rn__platform_map model__platform_map
 #define rn__platform_futex_wait model__platform_futex_wait
 #define rn__platform_futex_wake model__platform_futex_wake
+#define rn__platform_yield model__platform_yield
 #define rn__platform_at_thread_exit model__platform_at_thread_exit
 #define rn__platform_thread_exit_value model__platform_thread_exit_value
 

@@ -3,6 +3,9 @@
 #include "harness/harness.h"
 #include "wait/clock.h"
 
+#include <runnel/clock.h>
+#include <runnel/error.h>
+
 static int64_t virtual_now;
 
 static int64_t read_virtual(void *ctx)
@@ -104,6 +107,40 @@ TEST(clock_never_passes_for_ever)
     CHECK(!rn__deadline_passed(RN_FOREVER));
     CHECK_EQ(rn_left_ns(RN_FOREVER), INT64_MAX);
     CHECK_EQ(rn__deadline_ns(RN_FOREVER), RN__NEVER);
+}
+
+struct waiting {
+    struct rn__clock_waiter waiter;
+    uint32_t word;
+};
+
+static void say_so(struct rn__clock_waiter *waiter)
+{
+    rn__container_of(waiter, struct waiting, waiter)->word = 1;
+}
+
+/* It came too late for the advance that passed its deadline. */
+TEST(clock_that_stands_keeps_nobody_whose_time_is_over)
+{
+    struct waiting self = {.waiter = {.word = &self.word, .time_is_up = say_so}};
+    REQUIRE(rn_clock_pause(RN_CLOCK_STANDS) == 0);
+    CHECK(rn__clock_is_paused());
+    self.waiter.deadline = rn_now_ns();
+    rn__clock_wait_paused(&self.waiter);
+    CHECK_EQ(self.word, 1);
+    CHECK(!rn__clock_knows(&self.word));
+    CHECK_RC(rn_clock_resume(), 0);
+    CHECK(!rn__clock_is_paused());
+    self.word = 0;
+    rn__clock_wait_paused(&self.waiter); /* nobody stands in the list of a clock that goes */
+    CHECK_EQ(self.word, 0);
+}
+
+TEST(clock_of_another_source_is_not_paused)
+{
+    stand_at(17);
+    CHECK_RC(rn_clock_pause(RN_CLOCK_JUMPS), RN_EBUSY);
+    CHECK_EQ(rn_now_ns(), 17);
 }
 
 TEST(clock_sooner_is_the_earlier_of_two)

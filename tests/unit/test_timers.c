@@ -328,3 +328,166 @@ TEST(timers_by_the_million_all_fire_once)
             FAIL("timer %zu: fired %d", i, many[i].fired);
     free(many);
 }
+
+/* -- armed again ------------------------------------------------------------------------------------------------- */
+
+static void arm_again(struct alarm *alarm, int64_t at)
+{
+    rn__timer_cancel(&wheel, &alarm->timer);
+    arm(alarm, at);
+}
+
+/* Sooner, later, twice, within its slot and across levels; the neighbour in the slot stays where it is. */
+TEST(timers_armed_again_fire_at_their_new_time_and_not_at_the_old)
+{
+    static const int64_t times[] = {5 * MS, 10 * MS, 90 * MS, 20000 * MS, 400 * 1000 * MS};
+    for (size_t from = 0; from < RN__COUNT(times); from++) {
+        for (size_t to = 0; to < RN__COUNT(times); to++) {
+            struct alarm alarm = {0}, neighbour = {0};
+            rn__timers_init(&wheel, MS);
+            arm(&neighbour, times[from]);
+            arm(&alarm, times[from]);
+            arm_again(&alarm, 7777 * MS);
+            arm_again(&alarm, times[to]);
+            CHECK_EQ(advance(times[to] - 1), times[from] < times[to]);
+            CHECK(!alarm.fired);
+            CHECK_EQ(advance(times[to] + TICK), 1 + (times[from] == times[to]));
+            CHECK(alarm.fired);
+            CHECK_EQ(advance(INT64_MAX), times[from] > times[to]);
+        }
+    }
+}
+
+TEST(timers_armed_again_for_the_past_fire_with_the_next_tick)
+{
+    struct alarm alarm = {0};
+    rn__timers_init(&wheel, 1000 * MS);
+    arm(&alarm, 2000 * MS);
+    arm_again(&alarm, 500 * MS);
+    CHECK_EQ(advance(1000 * MS + TICK), 1);
+    for (int i = 0; i < 3; i++)
+        arm_again(&alarm, 500 * MS); /* due, and due again */
+    CHECK_EQ(advance(1000 * MS + 2 * TICK), 1);
+    arm(&alarm, 1);
+    arm_again(&alarm, 3000 * MS);
+    CHECK_EQ(advance(2999 * MS), 0);
+    CHECK_EQ(advance(3000 * MS + TICK), 1);
+}
+
+TEST(timers_armed_again_change_their_order)
+{
+    static const int64_t again[][2] = {{100, 250}, {200, 100}, {300, 250}, {250, 300}, {400, 350}};
+    for (size_t i = 0; i < RN__COUNT(again); i++) {
+        struct alarm one = {0}, two = {0};
+        rn__timers_init(&wheel, 0);
+        arm(&one, 200 * MS);
+        arm(&two, 250 * MS);
+        arm_again(&one, again[i][0] * MS);
+        arm_again(&two, again[i][1] * MS);
+        const bool one_first = again[i][0] < again[i][1];
+        CHECK_EQ(advance((one_first ? again[i][0] : again[i][1]) * MS + TICK), 1);
+        CHECK_EQ(one.fired, one_first);
+        CHECK_EQ(advance((one_first ? again[i][1] : again[i][0]) * MS + TICK), 1);
+        CHECK(one.fired && two.fired);
+    }
+}
+
+/* The wheel was not moved since it was armed, though much time has passed; then it is, in steps. */
+TEST(timers_armed_again_within_a_slot_that_has_begun_are_not_lost)
+{
+    static const int64_t again[] = {81, 100, 119, 120, 121, 200, 300};
+    for (size_t i = 0; i < RN__COUNT(again); i++) {
+        struct alarm alarm = {0};
+        rn__timers_init(&wheel, 0);
+        arm(&alarm, (i % 2 == 0 ? 100 : 200) * TICK);
+        if (i % 3 != 0)
+            CHECK_EQ(advance(80 * TICK), 0);
+        arm_again(&alarm, again[i] * TICK);
+        CHECK_EQ(advance(again[i] * TICK - 1), 0);
+        CHECK_EQ(rn__timers_next(&wheel), again[i] * TICK);
+        CHECK_EQ(advance(again[i] * TICK), 1);
+    }
+}
+
+/* While the wheel already stands in the slot of those who are armed before it. */
+TEST(timers_armed_sooner_than_the_first_fire_before_it)
+{
+    struct alarm first = {0}, sooner = {0}, again = {0};
+    rn__timers_init(&wheel, 0);
+    arm(&first, 100 * 1000 * MS);
+    CHECK_EQ(advance(98 * 1000 * MS), 0);
+    arm(&sooner, 99 * 1000 * MS);
+    CHECK(rn__timers_next(&wheel) <= 99 * 1000 * MS + TICK);
+    CHECK_EQ(advance(99 * 1000 * MS + TICK), 1);
+    CHECK(sooner.fired);
+    arm(&again, 99 * 1000 * MS + 10 * TICK);
+    CHECK_EQ(advance(99 * 1000 * MS + 12 * TICK), 1);
+    CHECK(again.fired && !first.fired);
+    CHECK_EQ(advance(100 * 1000 * MS + TICK), 1);
+}
+
+/* -- by a clock that stands -------------------------------------------------------------------------------------- */
+
+/* Moves the wheel as a clock that stands does; gives how many fired. None is early, none stays that is due. */
+static uint64_t jump_to(int64_t now)
+{
+    struct rn__link due;
+    uint64_t count = 0;
+    rn__list_init(&due);
+    rn__timers_advance(&wheel, now, &due);
+    rn__timers_take_due(&wheel, now, &due);
+    for (struct rn__link *link; (link = rn__list_first(&due)) != NULL; count++) {
+        struct alarm *alarm = rn__container_of(link, struct alarm, timer.link);
+        rn__list_remove(link);
+        CHECK(alarm->at <= now && !alarm->fired);
+        alarm->fired = true;
+    }
+    CHECK(rn__timers_first(&wheel) > now);
+    return count;
+}
+
+TEST(timers_tell_the_first_exactly_and_give_it_then)
+{
+    enum { COUNT = 500 };
+    static struct alarm many[COUNT];
+    uint64_t state = test_seed();
+    for (int round = 0; round < 20; round++) {
+        const int64_t start = (int64_t)(rn__random_next(&state) % (1000 * MS));
+        const int64_t range = INT64_C(1) << (10 + 2 * (round % 15));
+        uint64_t fired = 0;
+        rn__timers_init(&wheel, start);
+        CHECK_EQ(rn__timers_first(&wheel), INT64_MAX);
+        for (int i = 0; i < COUNT; i++)
+            arm(&many[i], start + 1 + (int64_t)(rn__random_next(&state) % (uint64_t)range));
+        while (fired < COUNT) {
+            int64_t first = INT64_MAX;
+            for (int i = 0; i < COUNT; i++)
+                first = !many[i].fired && many[i].at < first ? many[i].at : first;
+            REQUIRE(rn__timers_first(&wheel) == first);
+            CHECK_EQ(jump_to(first - 1), 0);
+            const uint64_t now = jump_to(first);
+            REQUIRE(now > 0);
+            fired += now;
+        }
+        CHECK_EQ(wheel.count, 0);
+    }
+}
+
+TEST(timers_that_are_taken_within_a_tick_can_still_be_cancelled)
+{
+    struct alarm pair[2] = {0};
+    struct rn__link due;
+    rn__timers_init(&wheel, 0);
+    rn__list_init(&due);
+    for (int i = 0; i < 2; i++)
+        arm(&pair[i], 10 + i);
+    rn__timers_take_due(&wheel, 10, &due);
+    CHECK_EQ(wheel.count, 1);
+    rn__timer_cancel(&wheel, &pair[0].timer);
+    CHECK(rn__list_is_empty(&due));
+    CHECK_EQ(wheel.count, 1);
+    CHECK_EQ(rn__timers_first(&wheel), 11);
+    rn__timer_cancel(&wheel, &pair[1].timer);
+    CHECK_EQ(wheel.count, 0);
+    CHECK_EQ(wheel.filled[0], 0);
+}
