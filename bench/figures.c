@@ -19,8 +19,8 @@
 
 enum { ROUNDS = 7, QUICK_ROUNDS = 3, QUICK_DIVIDES = 10, LIMIT_SECONDS = 300 };
 
-static const struct figure *const tables[] = {task_figures,  channel_figures,  lock_figures,
-                                              scope_figures, parallel_figures, memory_figures};
+static const struct figure *const tables[] = {task_figures, channel_figures,  lock_figures,  scope_figures,
+                                              time_figures, parallel_figures, memory_figures};
 
 struct options {
     bool list;
