@@ -161,7 +161,6 @@ static void jobs_and_tasks_in_turn(void)
     rn_mpsc_tx *tx;
     rn_mpsc_rx *rx;
     REQUIRE(rn_mpsc_channel(&tx, &rx, 1, RN_ELEM(int)) == 0);
-    unsigned parties = 0;
     for (int round = 0; round < 6; round++) {
         rn_task caller = RN_NO_TASK;
         if (round % 2 == 0)
@@ -176,9 +175,7 @@ static void jobs_and_tasks_in_turn(void)
                 CHECK_RC(rn_mpsc_recv(rx, &value), 0);
         }
         CHECK_RC(result_of(caller), 0);
-        if (round == 0)
-            parties = threads_that_are_parties();
-        CHECK_EQ(threads_that_are_parties(), parties);
+        CHECK(threads_that_are_parties() <= 1);
     }
     rn_mpsc_tx_drop(tx);
     rn_mpsc_rx_drop(rx);
