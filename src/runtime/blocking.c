@@ -25,6 +25,7 @@
 #include "base/alloc.h"
 #include "runtime/runtime.h"
 #include "wait/await.h"
+#include "wait/local.h"
 
 #include <runnel/blocking.h>
 
@@ -357,6 +358,14 @@ static void clean_up(struct job *job)
     rn__free(job, job->size);
 }
 
+/* Of the thread, which is somebody else's next. */
+static void drop_locals(void)
+{
+    struct rn__party *thread = rn__party_current();
+    if (thread != NULL && thread->extra != NULL)
+        rn__locals_drop(thread);
+}
+
 static void run_call(struct rn__blocking_pool *pool, struct rn__blocking_job *queued)
 {
     struct job *job = rn__container_of(queued, struct job, queued);
@@ -364,6 +373,7 @@ static void run_call(struct rn__blocking_pool *pool, struct rn__blocking_job *qu
     job->state = JOB_RUNNING;
     rn__lock_release(&pool->lock);
     const int result = job->fn(job->arg);
+    drop_locals();
     rn__lock_acquire(&pool->lock);
     const bool is_abandoned = job->state == JOB_ABANDONED;
     if (!is_abandoned) {

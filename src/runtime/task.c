@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 #include "runtime/scope.h"
+#include "wait/local.h"
 #include "wait/thread.h"
 
 #include <runnel/error.h>
@@ -75,8 +76,7 @@ static bool is_over(uint64_t life)
 static void slot_free(struct rn__task *task)
 {
     struct rn__worker *worker = rn__worker_current();
-    if (task->name != NULL)
-        rn__free(task->name, RN_TASK_NAME_MAX + 1);
+    rn__extra_free(&task->party);
     if (worker == NULL) {
         rn__party_give_back(&task->party);
         return;
@@ -151,19 +151,6 @@ static int copy_argument(struct rn__task *task, const struct rn__task_order *ord
     return 0;
 }
 
-static int copy_name(struct rn__task *task, const char *name)
-{
-    if (name == NULL)
-        return 0;
-    task->name = rn__alloc(RN_TASK_NAME_MAX + 1);
-    if (task->name == NULL)
-        return RN_ENOMEM;
-    const size_t length = strnlen(name, RN_TASK_NAME_MAX);
-    memcpy(task->name, name, length);
-    task->name[length] = '\0';
-    return 0;
-}
-
 static bool argument_is_on_heap(const struct rn__task *task)
 {
     return task->argument_size > RN__ARGUMENT_INLINE;
@@ -198,7 +185,7 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
     task->flags = order->opts->flags & 7;
     int rc = copy_argument(task, order);
     if (rc == 0)
-        rc = copy_name(task, order->opts->name);
+        rc = rn__extra_make(party, order->opts->name);
     if (rc != 0) {
         free_argument(task);
         slot_free(task); /* nobody has seen it */
@@ -216,6 +203,7 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
 void rn__task_discard(struct rn__task *task)
 {
     const uint64_t life = rn__load_relaxed(&task->party.life); /* rlx: for the one bit that only we change */
+    rn__locals_drop(&task->party);
     free_argument(task);
     change_life(task, life & (RN__LIFE_HANDLE | RN__LIFE_JOINING), RN__LIFE_ENDED);
 }
@@ -229,6 +217,7 @@ RN__NOINLINE int rn__task_call(struct rn__task *task, const char *scratch)
         arg = copy;
     }
     const int result = task->fn(arg);
+    rn__locals_drop(&task->party);
     free_argument(task);
     return result;
 }
@@ -274,7 +263,8 @@ void rn__task_forget(struct rn__task *task)
 
 const char *rn__task_name(const struct rn__task *task)
 {
-    return task->name != NULL ? task->name : task->site->function;
+    const char *name = rn__extra_name(&task->party);
+    return name != NULL ? name : task->site->function;
 }
 
 /* ------------------------------------------------------------------------------------------------ joining -- */

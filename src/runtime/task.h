@@ -57,9 +57,8 @@ struct rn__task {
     union {
         struct rn__waitq joiners;
         struct rn__link
-            in_scope; /* spawned into a scope, which is what waits for it: the others, or those that ended */
+            in_scope; /* spawned into a scope, which waits for it: among the others, or those that ended */
     };
-    char *name;               /* RN_TASK_NAME_MAX + 1 bytes from rn__alloc; NULL: the site's function */
     uint16_t spawned_from[3]; /* sites that this task has lately spawned from, by number */
     uint16_t live_slot;       /* the worker slot in whose count of the site it stands */
     uint16_t argument_size;   /* bytes copied by rn_spawn_copy */

@@ -74,6 +74,7 @@ struct rn__party {
     struct rn__party *next; /* of the one list it is in: free slots, an inbox, a ready queue */
     struct rn__scope
         *scope; /* the last that it has opened, else the one it was spawned into; NULL: none. The owner's */
+    struct rn__extra *extra; /* what few have (local.h); NULL in a free slot */
     uint32_t index;
     int32_t cause;   /* why it was cancelled; 0 = it was not. The first one stays */
     uint32_t shield; /* depth of rn_shield_enter; the owner's */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "platform/platform.h"
 #include "wait/clock.h"
+#include "wait/local.h"
 #include "wait/thread.h"
 
 static bool is_ready(uint64_t word)
@@ -127,9 +128,11 @@ static const struct rn__party_kind thread_kind = {
 
 static void thread_ended(void *value)
 {
-    const struct rn__party *party = value;
+    struct rn__party *party = value;
     if (party->scope != NULL)
         rn__die(__FILE__, __LINE__, "a thread ended in a scope that it has opened");
+    rn__locals_drop(party);
+    rn__extra_free(party);
     rn__party_set_current(NULL);
     rn__party_give_back(value);
 }
