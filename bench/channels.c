@@ -79,7 +79,7 @@ static int echo(struct echo_args args)
     return 0;
 }
 
-static void bounce(struct round *round, const rn_spawn_opts *where)
+static void bounce(struct round *round, size_t capacity, const rn_spawn_opts *where)
 {
     numbers_tx *there;
     numbers_tx *back;
@@ -87,8 +87,8 @@ static void bounce(struct round *round, const rn_spawn_opts *where)
     numbers_rx *far;
     rn_task task;
     uint64_t number;
-    RN_MUST(numbers_channel(&there, &far, 1));
-    RN_MUST(numbers_channel(&back, &here, 1));
+    RN_MUST(numbers_channel(&there, &far, capacity));
+    RN_MUST(numbers_channel(&back, &here, capacity));
     RN_MUST(echo_spawn_with(&task, (struct echo_args){back, far}, where));
     const int64_t start = rn_now_ns();
     for (long i = 0; i < round->operations; i++) {
@@ -103,12 +103,22 @@ static void bounce(struct round *round, const rn_spawn_opts *where)
 
 static void ping_pong(struct round *round)
 {
-    bounce(round, &near);
+    bounce(round, 1, &near);
 }
 
 static void ping_pong_across(struct round *round)
 {
-    bounce(round, &across);
+    bounce(round, 1, &across);
+}
+
+static void rendezvous(struct round *round)
+{
+    bounce(round, 0, &near);
+}
+
+static void rendezvous_across(struct round *round)
+{
+    bounce(round, 0, &across);
 }
 
 /* -- mpmc ----------------------------------------------------------------------------------------------------- */
@@ -514,6 +524,8 @@ static const struct figure_line deliveries[] = {{"", "ns"}, {"missed", "%"}, {NU
 const struct figure channel_figures[] = {
     {"ping_pong", "ns", ping_pong, 500000, 0, "round trip over two channels of capacity 1", 0},
     {"ping_pong_across", "ns", ping_pong_across, 50000, ACROSS, "the same between two workers", 0},
+    {"rendezvous", "ns", rendezvous, 500000, 0, "round trip over two channels of capacity 0", 0},
+    {"rendezvous_across", "ns", rendezvous_across, 50000, ACROSS, "the same between two workers", 0},
     {"mpsc_bounded", "ns", mpsc_bounded, 1000000, 0, "send and receive, capacity 128, one producer", 0},
     {"mpsc_bounded_across", "ns", mpsc_bounded_across, 1000000, ACROSS, "the same between two workers", 0},
     {"mpsc_unbounded", "ns", mpsc_unbounded, 1000000, 0, "send and receive, unbounded, one producer", 0},

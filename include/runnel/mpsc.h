@@ -50,6 +50,10 @@
  * would fit while a large reserve does not. A permit's message arrives where it is sent, not where it was reserved: a
  * send that stood behind a reserve may arrive before the first of its messages.
  *
+ * Capacity 0, a rendezvous: nothing is kept. A send has happened when a receiver has the message, and not before;
+ * one that gives up leaves nothing behind. try_send succeeds only if a receiver waits, try_recv only if a sender
+ * does; two selects meet. No places, so no permits.
+ *
  * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also
  * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
  * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender for each free place.
@@ -91,7 +95,7 @@ typedef struct rn_mpsc_opts {
 /**
  * rn_mpsc_channel, rn_mpsc_channel_with - a new channel and its first sender
  * @tx, @rx:  the ends, or NULL both
- * @capacity: messages that wait unread: 1 .. RN_MPSC_CAPACITY_MAX, or RN_UNBOUNDED
+ * @capacity: messages that wait unread: 0 (from hand to hand) .. RN_MPSC_CAPACITY_MAX, or RN_UNBOUNDED
  * @elem:     what a message is; copied
  * @opts:     NULL for the defaults
  *
@@ -110,8 +114,9 @@ RN_MUST_USE RN_API int rn_mpsc_channel_with(rn_mpsc_tx **tx, rn_mpsc_rx **rx, si
  * rn_mpsc_send, rn_mpsc_try_send, rn_mpsc_send_until - give one message to the receiver, waiting for room
  * @msg: one element; copied before the call returns
  *
- * try_send says RN_FULL also while other senders wait: it never overtakes them. On an unbounded channel none of the
- * three waits, so none looks at a cancellation, and callbacks may use all of them.
+ * try_send says RN_FULL also while other senders wait: it never overtakes them. With capacity 0 it says so unless a
+ * receiver waits. On an unbounded channel none of the three waits, so none looks at a cancellation, and callbacks may
+ * use all of them.
  *
  * Context:  any task or thread; waits (try_send: never); many callers on one @tx are fine
  * Owner:    on 0 the channel owns the message; on anything else it is still yours

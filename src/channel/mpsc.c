@@ -21,7 +21,7 @@ static bool are_valid(const rn_mpsc_opts *opts)
 
 static bool is_valid_capacity(size_t capacity)
 {
-    return capacity == RN_UNBOUNDED || (capacity >= 1 && capacity <= RN_MPSC_CAPACITY_MAX);
+    return capacity == RN_UNBOUNDED || capacity <= RN_MPSC_CAPACITY_MAX;
 }
 
 static void set_up_ends(struct rn__mpsc *channel)
@@ -222,6 +222,60 @@ static void rewind_case(struct rn__transfer *transfer)
     transfer->operation.data = (char *)transfer->operation.data - rn__mpsc_of(&transfer->operation)->element.size;
 }
 
+/* ------------------------------------------------------------------------ capacity 0: meeting, under the lock -- */
+
+/* A sender has come. */
+static bool meet_receiver(struct rn__mpsc *channel, struct rn__transfer *sender, struct rn__wakes *wakes)
+{
+    if (!rn__mpsc_is_rendezvous(channel) || !hand_over(channel, sender->operation.data, wakes))
+        return false;
+    rn__counts_sent(&channel->counts, 1, 0);
+    step(sender, &channel->element);
+    return true;
+}
+
+/* A receiver has come: the next message of the head of the line. That of a send of many need not be won before its
+ * last one. */
+static bool meet_sender(struct rn__mpsc *channel, struct rn__transfer *receiver, struct rn__wakes *wakes)
+{
+    while (channel->line.first != NULL) {
+        struct rn__transfer *head = rn__transfer_of(rn__operation_of(channel->line.first));
+        const bool is_last = head->left == 1;
+        if (is_last && !rn__waiter_claim(&head->operation.waiter))
+            continue;
+        rn__element_move(&channel->element, receiver->operation.data, head->operation.data);
+        step(receiver, &channel->element);
+        step(head, &channel->element);
+        if (is_last)
+            rn__wakes_add(wakes, &head->operation.waiter, 0);
+        return true;
+    }
+    return false;
+}
+
+/* As many as wait there, up to a batch. false: nobody. */
+static bool meet_senders(struct rn__mpsc *channel, struct rn__transfer *receiver, struct rn__wakes *wakes)
+{
+    uint64_t met = 0;
+    while (receiver->left > 0 && met < BATCH && meet_sender(channel, receiver, wakes))
+        met++;
+    rn__counts_sent(&channel->counts, met, 0);
+    channel->counts.received += met;
+    receiver->more = channel->line.first != NULL;
+    return met > 0;
+}
+
+/* For a select: is somebody in the queue of the other side, besides the other cases of this very select? */
+static bool may_meet(const struct rn__operation *operation, const struct rn__waitq *others)
+{
+    const struct rn__waiter *waiter = others->first;
+    if (!rn__mpsc_is_rendezvous(rn__mpsc_of(operation)))
+        return false;
+    while (waiter != NULL && waiter->token == operation->waiter.token)
+        waiter = waiter->next;
+    return waiter != NULL;
+}
+
 /* ------------------------------------------------------------------------------------------------- sending -- */
 
 /* 0 also when a batch has gone and there is more to send. */
@@ -233,6 +287,8 @@ static int send_attempt(struct rn__operation *operation, struct rn__wakes *wakes
         return RN_CLOSED;
     for (int sent = 0; transfer->left > 0 && sent < BATCH; sent++) {
         if (channel->line.first != NULL || rn__mpsc_room(channel) == 0) {
+            if (meet_receiver(channel, transfer, wakes))
+                continue;
             channel->counts.waited += !transfer->tries;
             return RN__PENDING;
         }
@@ -309,7 +365,8 @@ static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
 static bool send_ready(const struct rn__operation *operation)
 {
     const struct rn__mpsc *channel = rn__mpsc_of(operation);
-    return channel->closed || (channel->line.first == NULL && rn__mpsc_room(channel) > 0);
+    return channel->closed || (channel->line.first == NULL && rn__mpsc_room(channel) > 0) ||
+           may_meet(operation, &channel->receivers);
 }
 
 /* A store that wants memory for it gets it here: such a send never waits, so it can still be done. */
@@ -435,6 +492,8 @@ static int recv_attempt(struct rn__operation *operation, struct rn__wakes *wakes
         take_some(channel, transfer, wakes);
         return 0;
     }
+    if (rn__mpsc_is_rendezvous(channel) && meet_senders(channel, transfer, wakes))
+        return 0;
     if (rn__mpsc_is_over(channel))
         return RN_CLOSED;
     return transfer->tries || channel->shared || channel->receivers.first == NULL ? RN__PENDING : RN_EBUSY;
@@ -515,7 +574,8 @@ static int recv_case_attempt(struct rn__operation *operation, struct rn__wakes *
 static bool recv_ready(const struct rn__operation *operation)
 {
     const struct rn__mpsc *channel = rn__mpsc_of(operation);
-    return channel->store.content.length > 0 || rn__mpsc_is_over(channel) || is_busy(operation);
+    return channel->store.content.length > 0 || rn__mpsc_is_over(channel) || is_busy(operation) ||
+           may_meet(operation, &channel->line);
 }
 
 static int recv_finish(struct rn__operation *operation, int rc)

@@ -21,6 +21,10 @@
  * somebody in the line joins it: one who has given up and not yet left is no reason to overtake, he serves the line
  * when he leaves.
  *
+ * With a capacity of 0 there is no place, and a message moves only when both are there: whoever comes looks for
+ * somebody in the other queue, and takes out those who have given up. So there are never some to be won in both
+ * queues, but for the cases of one and the same select.
+ *
  * A send of many stands in the line with what is left of it. Its messages are taken one by one while it sleeps, and
  * only the last one has to be won, for only that one ends the call. If a timer or a canceller wins it before, what
  * was taken until it has the lock to leave is sent, and `left` says exactly how much that is.
@@ -108,6 +112,12 @@ int rn__mpsc_make(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_el
 static inline size_t rn__mpsc_room(const struct rn__mpsc *channel)
 {
     return rn__store_room(&channel->store) - channel->promised;
+}
+
+/* Capacity 0: sender and receiver meet. */
+static inline bool rn__mpsc_is_rendezvous(const struct rn__mpsc *channel)
+{
+    return channel->store.capacity == 0;
 }
 
 /* Can no message come any more? There may be unread ones. */

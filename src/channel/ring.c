@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.c - the store of a channel with a capacity: that many slots, used in turn (contract in store.h). */
+/* ring.c - the store of a channel with a capacity: that many slots, used in turn (contract in store.h). One of no
+ * slots is always full, and always empty. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "channel/store.h"
@@ -59,11 +60,10 @@ static const struct rn__store_kind ring_kind = {
 int rn__ring_init(struct rn__store *store, const struct rn__element *element, size_t capacity)
 {
     size_t size;
-    rn__assert(capacity > 0);
     if (!rn__multiply(capacity, element->stride, &size))
         return RN_ENOMEM;
-    char *slots = rn__alloc_aligned(size, element->align);
-    if (slots == NULL)
+    char *slots = size == 0 ? NULL : rn__alloc_aligned(size, element->align);
+    if (slots == NULL && size > 0)
         return RN_ENOMEM;
     *store = (struct rn__store){
         .kind = &ring_kind, .element = element, .capacity = capacity, .content = {.in = {.slots = slots}}};

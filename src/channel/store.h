@@ -54,7 +54,7 @@ struct rn__store {
     struct rn__store_content content;
 };
 
-/* Exactly `capacity` slots, allocated here and touched as they are used: RN_ENOMEM. */
+/* Exactly `capacity` slots, allocated here and touched as they are used: RN_ENOMEM. Of 0 slots: no memory. */
 int rn__ring_init(struct rn__store *store, const struct rn__element *element, size_t capacity);
 
 /* Never full. Holds no memory before the first message, and one block when all have gone. */

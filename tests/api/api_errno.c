@@ -128,7 +128,7 @@ static void fail_in_many_ways(void)
     rn_mpsc_rx *rx;
     CHECK_RC(rn_join(RN_NO_TASK, NULL), RN_EINVAL);
     CHECK_RC(rn_spawn(&task, NULL, NULL), RN_EINVAL);
-    CHECK_RC(rn_mpsc_channel(&tx, &rx, 0, RN_ELEM(int)), RN_EINVAL);
+    CHECK_RC(rn_mpsc_channel(&tx, &rx, RN_MPSC_CAPACITY_MAX + 1, RN_ELEM(int)), RN_EINVAL);
     CHECK_RC(rn_mpsc_channel(&tx, &rx, 1, RN_ELEM(int)), 0);
     CHECK_RC(rn_mpsc_recv_until(rx, &value, rn_in_ms(2)), RN_ETIMEDOUT);
     CHECK_RC(rn_mpsc_try_recv(rx, &value), RN_EMPTY);

@@ -206,7 +206,7 @@ static void check_fates(const struct round *round)
 
 static void run_round(struct round *round, uint64_t seed)
 {
-    static const size_t capacities[] = {1, 2, 3, 8, 64, RN_UNBOUNDED};
+    static const size_t capacities[] = {0, 1, 2, 3, 8, 64, RN_UNBOUNDED};
     const rn_elem elem = {
         .size = sizeof(struct message), .align = _Alignof(struct message), .drop = seal_dropped, .ctx = round};
     struct actor *actors[PRODUCERS];

@@ -125,7 +125,7 @@ static void cancel_somebody(struct round *round, uint64_t choice)
 
 static void run_round(struct round *round, uint64_t seed)
 {
-    static const size_t capacities[] = {1, 2, 3, 8, 64, RN_UNBOUNDED};
+    static const size_t capacities[] = {0, 1, 2, 3, 8, 64, RN_UNBOUNDED};
     const rn_elem elem = {.size = sizeof(struct message),
                           .align = _Alignof(struct message),
                           .drop = seal_dropped,
