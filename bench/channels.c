@@ -29,14 +29,14 @@ static int produce(struct produce_args args)
     return 0;
 }
 
-static void stream(struct round *round, size_t capacity, const rn_spawn_opts *where)
+static void stream_with(struct round *round, size_t capacity, const rn_mpsc_opts *opts, const rn_spawn_opts *where)
 {
     numbers_tx *tx;
     numbers_rx *rx;
     rn_task producer;
     uint64_t number = 0;
     long received = 0;
-    RN_MUST(numbers_channel(&tx, &rx, capacity));
+    RN_MUST(numbers_channel_with(&tx, &rx, capacity, opts));
     const int64_t start = rn_now_ns();
     RN_MUST(produce_spawn_with(&producer, (struct produce_args){tx, round->operations}, where));
     while (numbers_recv(rx, &number) == 0)
@@ -48,6 +48,17 @@ static void stream(struct round *round, size_t capacity, const rn_spawn_opts *wh
         give_up("messages were lost");
 }
 
+static void stream(struct round *round, size_t capacity, const rn_spawn_opts *where)
+{
+    stream_with(round, capacity, NULL, where);
+}
+
+static size_t weigh_number(const void *number, void *ctx)
+{
+    (void)number, (void)ctx;
+    return sizeof(uint64_t);
+}
+
 static void mpsc_bounded(struct round *round)
 {
     stream(round, 128, &near);
@@ -56,6 +67,12 @@ static void mpsc_bounded(struct round *round)
 static void mpsc_unbounded(struct round *round)
 {
     stream(round, RN_UNBOUNDED, &near);
+}
+
+static void mpsc_budget(struct round *round)
+{
+    rn_budget budget = RN_BUDGET_INIT(128 * sizeof(uint64_t));
+    stream_with(round, RN_UNBOUNDED, &(rn_mpsc_opts){.budget = &budget, .weigh = weigh_number}, &near);
 }
 
 static void mpsc_bounded_across(struct round *round)
@@ -529,7 +546,8 @@ const struct figure channel_figures[] = {
     {"mpsc_bounded", "ns", mpsc_bounded, 1000000, 0, "send and receive, capacity 128, one producer", 0},
     {"mpsc_bounded_across", "ns", mpsc_bounded_across, 1000000, ACROSS, "the same between two workers", 0},
     {"mpsc_unbounded", "ns", mpsc_unbounded, 1000000, 0, "send and receive, unbounded, one producer", 0},
-    {"mpmc_one", "ns", mpmc_one, 1000000, 0, "the same over an mpmc, capacity 128, with one receiver", 0},
+    {"mpsc_budget", "ns", mpsc_budget, 500000, 0, "the same, weighed against a budget of 128 of them", 0},
+    {"mpmc_one", "ns", mpmc_one, 1000000, 0, "send and receive over an mpmc, capacity 128, one receiver", 0},
     {"mpmc_four", "ns", mpmc_four, 1000000, 0, "four receivers, which take turns on one worker", 0},
     {"mpmc_four_across", "ns", mpmc_four_across, 1000000, ACROSS, "the sender and three of four between two workers",
      0},

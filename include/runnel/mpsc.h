@@ -54,6 +54,20 @@
  * one that gives up leaves nothing behind. try_send succeeds only if a receiver waits, try_recv only if a sender
  * does; two selects meet. No places, so no permits.
  *
+ * Budgets: where messages differ in size, let each have a weight, such as its bytes, and let one or several channels
+ * share what may be unread. The channel is unbounded, and send waits for its weight: first come, first served over
+ * all of them, so a heavy message for one channel holds up the light ones behind it for another. The weight is given
+ * back when the message is received, or dropped unread.
+ *     static rn_budget memory = RN_BUDGET_INIT(64 << 20);
+ *     static size_t size_of(const void *message, void *ctx);
+ *     const rn_mpsc_opts opts = {.budget = &memory, .weigh = size_of};
+ *     RN_MUST(rn_mpsc_channel_with(&tx, &rx, RN_UNBOUNDED, RN_ELEM(struct text), &opts));
+ * weigh is called before the message goes in and after it came out, by whoever makes the call, so it must say the
+ * same both times, and may not wait. The calls then are those of a channel with room for so much: they wait, are
+ * cancelled, try_send says RN_FULL. A message that weighs more than the whole budget is RN_EINVAL, one that weighs
+ * nothing goes at once. Two that were let in together may arrive in either order; those of one sender arrive in its
+ * own. There are no permits, and no send cases (RN_EINVAL).
+ *
  * Costs: allocates in the constructor, for clones and weak senders only, never for a permit; unbounded channels also
  * a block per so many messages, and give memory back down to one block. The memory of a large capacity is not touched
  * before it is used. A send wakes the receiver only if it sleeps; a receive wakes one sender for each free place.
@@ -68,6 +82,7 @@
 #include <runnel/channel.h>
 #include <runnel/error.h>
 #include <runnel/select.h>
+#include <runnel/semaphore.h>
 #include <runnel/time.h>
 
 RN__BEGIN_DECLS
@@ -84,12 +99,26 @@ typedef struct rn_mpsc_permit {
 
 #define RN_MPSC_CAPACITY_MAX ((size_t)1 << 30)
 
+/* What all channels that share it may keep unread, in whatever unit. It must outlive their ends. `free` is what is
+ * left: rn_semaphore_available(&budget.free). */
+typedef struct rn_budget {
+    rn_semaphore free;
+    size_t size;
+} rn_budget;
+
+/* clang-format off */
+#define RN_BUDGET_INIT(size) {RN_SEMAPHORE_INIT(size), (size)} /* 0 .. RN_SEMAPHORE_MAX */
+/* clang-format on */
+
 /* All zero: the defaults. */
 typedef struct rn_mpsc_opts {
     const char *name; /* static text: the pointer is kept; NULL: the element's name */
     uint32_t flags;   /* 0 */
     uint32_t reserved0;
-    uint64_t reserved[6];
+    rn_budget *budget;                               /* NULL: messages are not weighed. Else unbounded, and weigh */
+    size_t (*weigh)(const void *message, void *ctx); /* the same for a message whenever it is asked */
+    void *weigh_ctx;
+    uint64_t reserved[3];
 } rn_mpsc_opts;
 
 /**
@@ -104,7 +133,8 @@ typedef struct rn_mpsc_opts {
  * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   the channel and its ends; the ring for @capacity messages, touched as it is used
- * Returns:  0 | RN_ENOMEM | RN_EINVAL capacity or element out of range, bad options
+ * Returns:  0 | RN_ENOMEM | RN_EINVAL capacity or element out of range, bad options, a budget without weigh or with a
+ *           capacity
  */
 RN_MUST_USE RN_API int rn_mpsc_channel(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem);
 RN_MUST_USE RN_API int rn_mpsc_channel_with(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem,
@@ -124,7 +154,7 @@ RN_MUST_USE RN_API int rn_mpsc_channel_with(rn_mpsc_tx **tx, rn_mpsc_rx **rx, si
  * Order:    everything before the call happens-before the receive that returns the message
  * Memory:   none; unbounded: a block per so many messages
  * Returns:  0 | RN_CLOSED nobody can receive it any more | RN_FULL (try_send) | RN_ETIMEDOUT (_until) |
- *           RN_ECANCELED | RN_ENOMEM (unbounded) | RN_EINVAL. Closed wins over full
+ *           RN_ECANCELED | RN_ENOMEM (unbounded) | RN_EINVAL (with a budget: also too heavy). Closed wins over full
  */
 RN_API int rn_mpsc_send(rn_mpsc_tx *tx, const void *msg);
 RN_API int rn_mpsc_try_send(rn_mpsc_tx *tx, const void *msg);

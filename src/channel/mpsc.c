@@ -7,15 +7,19 @@
 #include "channel/mpsc.h"
 
 #include "base/alloc.h"
+#include "channel/weight.h"
 
 /* So many messages move while the lock is held once: others are not kept out for longer by a call for many. */
 enum { BATCH = 64 };
 
 /* -------------------------------------------------------------------------------------- making and freeing -- */
 
-static bool are_valid(const rn_mpsc_opts *opts)
+static bool are_valid(const rn_mpsc_opts *opts, size_t capacity)
 {
-    return opts == NULL ||
+    if (opts == NULL)
+        return true;
+    const bool weighs = opts->budget != NULL;
+    return (opts->weigh != NULL) == weighs && (!weighs || capacity == RN_UNBOUNDED) &&
            rn__options_are_valid(opts->flags, opts->reserved0, opts->reserved, RN__COUNT(opts->reserved));
 }
 
@@ -39,7 +43,7 @@ static int make(struct rn__mpsc **out, size_t capacity, const rn_elem *elem, con
 {
     struct rn__element element;
     int rc = rn__element_init(&element, elem);
-    if (rc != 0 || !is_valid_capacity(capacity) || !are_valid(opts))
+    if (rc != 0 || !is_valid_capacity(capacity) || !are_valid(opts, capacity))
         return RN_EINVAL;
     struct rn__mpsc *channel = rn__alloc_zeroed(sizeof *channel);
     if (channel == NULL)
@@ -47,6 +51,11 @@ static int make(struct rn__mpsc **out, size_t capacity, const rn_elem *elem, con
     channel->element = element;
     channel->record.name = opts != NULL && opts->name != NULL ? opts->name : element.name;
     channel->record.birthplace = birthplace;
+    if (opts != NULL) {
+        channel->budget = opts->budget;
+        channel->weigh = opts->weigh;
+        channel->weigh_ctx = opts->weigh_ctx;
+    }
     if (capacity == RN_UNBOUNDED)
         rn__blocks_init(&channel->store, &channel->element);
     else
@@ -342,22 +351,53 @@ static int send_growing(struct rn__transfer *transfer)
     return rc;
 }
 
+/* To a store that is never full, each message when the budget has room for it. */
+static int send_weighed(struct rn__transfer *transfer, rn_deadline deadline)
+{
+    struct rn__mpsc *channel = rn__mpsc_of(&transfer->operation);
+    size_t rest = transfer->left;
+    int rc = rest == 0 ? send_growing(transfer) : 0;
+    while (rc == 0 && rest > 0) {
+        const void *message = transfer->operation.data;
+        rc = rn__weight_take(channel, message, transfer->tries, deadline);
+        if (rc != 0)
+            break;
+        transfer->left = 1;
+        rc = send_growing(transfer);
+        if (rc != 0)
+            rn__weight_give_back(channel, message, 1);
+        rest -= rc == 0;
+    }
+    transfer->left = rest;
+    return rc;
+}
+
 static int send_now(struct rn__transfer *transfer)
 {
+    const struct rn__mpsc *channel = rn__mpsc_of(&transfer->operation);
     transfer->tries = true;
-    if (rn__mpsc_of(&transfer->operation)->store.kind->grows)
-        return send_growing(transfer);
-    return rn__attempt(&transfer->operation, RN_FULL);
+    if (!channel->store.kind->grows)
+        return rn__attempt(&transfer->operation, RN_FULL);
+    return channel->budget != NULL ? send_weighed(transfer, RN_FOREVER) : send_growing(transfer);
 }
 
 /* A send that never has to wait is no waiting call: it is not cancelled, and callbacks may make it. */
 static int send_waiting(struct rn__transfer *transfer, rn_deadline deadline)
 {
-    if (!rn__mpsc_of(&transfer->operation)->store.kind->grows)
+    const struct rn__mpsc *channel = rn__mpsc_of(&transfer->operation);
+    struct rn__party *self;
+    int rc;
+    if (!channel->store.kind->grows)
         return rn__await(&transfer->operation, deadline, RN__CANCELLABLE);
-    struct rn__party *self = rn__party_current();
-    rn__budget_renew(self);
-    const int rc = send_growing(transfer);
+    self = rn__party_current();
+    if (channel->budget == NULL) {
+        rn__budget_renew(self);
+        rc = send_growing(transfer);
+    } else {
+        rc = rn__await_entry(RN__CANCELLABLE);
+        if (rc == 0)
+            rc = send_weighed(transfer, deadline);
+    }
     rn__budget_spend(self);
     return rc;
 }
@@ -394,7 +434,7 @@ rn_case rn_mpsc_send_case(rn_mpsc_tx *tx, const void *message)
     struct rn__transfer *transfer = rn__transfer_of(rn__case_operation(&made));
     if (tx == NULL)
         return made;
-    if (send_init(transfer, tx, message, 1, &send_case_kind) != 0)
+    if (send_init(transfer, tx, message, 1, &send_case_kind) != 0 || tx->channel->budget != NULL)
         return rn__case_refused();
     transfer->tries = true; /* whether it waited is seen when it stands in the line */
     return made;
@@ -469,6 +509,14 @@ int rn_mpsc_send_many(rn_mpsc_tx *tx, const void *messages, size_t count, size_t
 
 /* ----------------------------------------------------------------------------------------------- receiving -- */
 
+/* Outside the lock: the receiver has so many. */
+static void give_back_weight(const struct rn__transfer *transfer, const void *messages, size_t count)
+{
+    struct rn__mpsc *channel = rn__mpsc_of(&transfer->operation);
+    if (RN__UNLIKELY(channel->budget != NULL))
+        rn__weight_give_back(channel, messages, count);
+}
+
 /* At least one, and no more than a batch; each block that comes free goes outside first. */
 static void take_some(struct rn__mpsc *channel, struct rn__transfer *transfer, struct rn__wakes *wakes)
 {
@@ -532,6 +580,8 @@ int rn_mpsc_try_recv(rn_mpsc_rx *rx, void *out)
     transfer.tries = true;
     rc = rn__attempt(&transfer.operation, RN_EMPTY);
     release_memory(&transfer);
+    if (rc == 0)
+        give_back_weight(&transfer, out, 1);
     return rc;
 }
 
@@ -543,6 +593,8 @@ int rn_mpsc_recv_until(rn_mpsc_rx *rx, void *out, rn_deadline deadline)
         return rc;
     rc = rn__await(&transfer.operation, deadline, RN__CANCELLABLE);
     release_memory(&transfer);
+    if (rc == 0)
+        give_back_weight(&transfer, out, 1);
     return rc;
 }
 
@@ -583,6 +635,8 @@ static int recv_finish(struct rn__operation *operation, int rc)
     struct rn__transfer *transfer = rn__transfer_of(operation);
     release_memory(transfer);
     rewind_case(transfer);
+    if (rc == 0)
+        give_back_weight(transfer, operation->data, 1);
     return rc;
 }
 
@@ -621,6 +675,7 @@ int rn_mpsc_try_recv_many(rn_mpsc_rx *rx, void *out, size_t limit, size_t *count
         return rc;
     take_rest(&transfer);
     *count = limit - transfer.left;
+    give_back_weight(&transfer, out, *count);
     return 0;
 }
 
@@ -635,6 +690,7 @@ int rn_mpsc_recv_many_until(rn_mpsc_rx *rx, void *out, size_t limit, size_t *cou
         return rc;
     take_rest(&transfer);
     *count = limit - transfer.left;
+    give_back_weight(&transfer, out, *count);
     return 0;
 }
 

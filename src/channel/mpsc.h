@@ -79,6 +79,9 @@ struct rn__mpsc {
     struct rn__record record;
     struct rn__counts counts;
     struct rn__element element; /* from here on: set once */
+    rn_budget *budget;          /* NULL: messages are not weighed */
+    size_t (*weigh)(const void *message, void *ctx);
+    void *weigh_ctx;
     struct rn_mpsc_rx first_rx;
     struct rn_mpsc_tx first_tx;
 };
@@ -105,6 +108,9 @@ static inline struct rn__transfer *rn__transfer_of(struct rn__operation *operati
 /* The constructor of both shapes; the ends are NULL if it fails. */
 int rn__mpsc_make(rn_mpsc_tx **tx, rn_mpsc_rx **rx, size_t capacity, const rn_elem *elem, const rn_mpsc_opts *opts,
                   bool shared, const void *birthplace);
+
+/* Happens when the channel is closed for senders. */
+rn_case rn__mpsc_closed_case(struct rn__mpsc *channel);
 
 /* Under the lock, all below. */
 

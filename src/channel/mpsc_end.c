@@ -2,7 +2,7 @@
 /* mpsc_end.c - the ends of an mpsc or mpmc: cloning, weak senders, closing, dropping, questions (what holds under the
  * lock: mpsc.h). */
 #include "base/alloc.h"
-#include "channel/mpsc.h"
+#include "channel/weight.h"
 
 /* --------------------------------------------------------------------------------------- cloning, weak senders -- */
 
@@ -175,6 +175,8 @@ void rn_mpsc_rx_drop(rn_mpsc_rx *rx)
     rn__lock_acquire(&channel->lock);
     if (channel->rx_count == 1) {
         struct rn__store unread = close_and_empty(channel);
+        if (channel->budget != NULL)
+            rn__weight_clear(channel, &unread);
         rn__store_clear(&unread);
         rn__lock_acquire(&channel->lock);
     }
@@ -196,10 +198,8 @@ static bool closed_ready(const struct rn__operation *operation)
 static const struct rn__operation_kind closed_kind = {
     .verb = "mpsc tx_closed", .attempt = closed_attempt, .ready = closed_ready};
 
-static void closed_init(struct rn__operation *operation, rn_mpsc_tx *tx)
+static void closed_init(struct rn__operation *operation, struct rn__mpsc *channel)
 {
-    rn__end_check(&tx->end, RN__MPSC_TX);
-    struct rn__mpsc *channel = tx->channel;
     *operation = (struct rn__operation){
         .kind = &closed_kind,
         .lock = &channel->lock,
@@ -209,12 +209,19 @@ static void closed_init(struct rn__operation *operation, rn_mpsc_tx *tx)
     };
 }
 
-rn_case rn_mpsc_tx_closed_case(rn_mpsc_tx *tx)
+rn_case rn__mpsc_closed_case(struct rn__mpsc *channel)
 {
     rn_case made = {0};
-    if (tx != NULL)
-        closed_init(rn__case_operation(&made), tx);
+    closed_init(rn__case_operation(&made), channel);
     return made;
+}
+
+rn_case rn_mpsc_tx_closed_case(rn_mpsc_tx *tx)
+{
+    if (tx == NULL)
+        return RN_NEVER;
+    rn__end_check(&tx->end, RN__MPSC_TX);
+    return rn__mpsc_closed_case(tx->channel);
 }
 
 int rn_mpsc_tx_closed_until(rn_mpsc_tx *tx, rn_deadline deadline)
@@ -222,7 +229,8 @@ int rn_mpsc_tx_closed_until(rn_mpsc_tx *tx, rn_deadline deadline)
     struct rn__operation operation;
     if (tx == NULL)
         return RN_EINVAL;
-    closed_init(&operation, tx);
+    rn__end_check(&tx->end, RN__MPSC_TX);
+    closed_init(&operation, tx->channel);
     return rn__await(&operation, deadline, RN__CANCELLABLE);
 }
 
