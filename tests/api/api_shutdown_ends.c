@@ -522,7 +522,8 @@ TEST(shutdown_beside_a_thread_that_wakes_its_tasks)
 {
     for (uint32_t workers = 1; workers <= 4; workers++) {
         rn_runtime *runtime;
-        REQUIRE(rn_runtime_new(&runtime, &(rn_runtime_opts){.workers = workers}) == 0);
+        const rn_runtime_opts opts = {.workers = workers, .grace_ns = INT64_C(1000) * 1000 * 1000 * 1000};
+        REQUIRE(rn_runtime_new(&runtime, &opts) == 0);
         check_senders_beside(runtime);
     }
 }
