@@ -10,8 +10,9 @@
  * those in caches are never more than `reserved`, and `reserved` is never more than `capacity`, the pieces of all
  * slabs. The caches book their room in `reserved`.
  *
- * Locks: the one of a class protects its struct and the `made` of its slabs. Nothing is called under it but
- * the mapping of a slab, which is rare. Descriptors of free stacks belong to who took them off a list.
+ * Locks: the one of a class protects its struct and the `made` of its slabs. Nothing is called under it but the
+ * mapping of a slab, which is rare, and takes the lock of the headers. Descriptors of free stacks belong to who took
+ * them off a list.
  *
  * Edges
  *   STACK-1 publish_slab() release -> STACK-2 rn__stack_find() acquire: where the slab's pieces and descriptors are
@@ -37,7 +38,8 @@ enum {
     INTACT_BYTES = 64 /* how much below an unguarded stack is looked at */
 };
 
-/* At the high end of its mapping, above the last piece. */
+/* The descriptors are at the high end of its mapping, above the last piece: a page of them is touched with the first
+ * stack that it describes. */
 struct slab {
     struct slab *next;      /* of all slabs, for rn__stack_find */
     struct slab *next_open; /* of its class, while it has pieces that no stack was made of */
@@ -45,7 +47,7 @@ struct slab {
     size_t piece_size;
     size_t pieces;
     size_t made;
-    struct rn__stack stacks[];
+    struct rn__stack *stacks;
 };
 
 struct RN__LINE_ALIGNED rn__stack_class {
@@ -219,18 +221,65 @@ static void publish_slab(struct slab *slab)
         continue;
 }
 
+/* The headers lie together: in its slab each would hold a page of its own, also while all its stacks are only
+ * reserved, as those of idle handlers are. */
+static struct {
+    struct rn__lock lock; /* protects the rest; taken under the lock of a class */
+    struct slab *free;
+    struct slab *unused; /* the rest of a page */
+    size_t unused_count;
+} headers;
+
+static struct slab *unused_header(void)
+{
+    const size_t page = rn__platform_page_size();
+    if (headers.unused_count == 0) {
+        headers.unused = rn__platform_map(page);
+        headers.unused_count = headers.unused == NULL ? 0 : page / sizeof(struct slab);
+    }
+    if (headers.unused_count == 0)
+        return NULL;
+    headers.unused_count--;
+    return headers.unused++;
+}
+
+static struct slab *take_header(void)
+{
+    rn__lock_acquire(&headers.lock);
+    struct slab *slab = headers.free;
+    if (slab != NULL)
+        headers.free = slab->next;
+    else
+        slab = unused_header();
+    rn__lock_release(&headers.lock);
+    return slab;
+}
+
+static void put_header(struct slab *slab)
+{
+    rn__lock_acquire(&headers.lock);
+    slab->next = headers.free;
+    headers.free = slab;
+    rn__lock_release(&headers.lock);
+}
+
 /* Under the lock of the class. */
 static bool map_slab(struct rn__stack_class *size_class)
 {
     const size_t piece = rn__stack_class_size(size_class) + guard_size();
-    const size_t fit = (SLAB_BYTES - sizeof(struct slab)) / (piece + sizeof(struct rn__stack));
+    const size_t fit = SLAB_BYTES / (piece + sizeof(struct rn__stack));
     const size_t pieces = fit > 0 ? fit : 1;
-    const size_t size = round_to_page(pieces * (piece + sizeof(struct rn__stack)) + sizeof(struct slab));
-    char *memory = rn__platform_map(size);
-    if (memory == NULL)
+    const size_t size = round_to_page(pieces * (piece + sizeof(struct rn__stack)));
+    struct slab *slab = take_header();
+    if (slab == NULL)
         return false;
-    struct slab *slab = (struct slab *)(void *)(memory + pieces * piece);
+    char *memory = rn__platform_map(size);
+    if (memory == NULL) {
+        put_header(slab);
+        return false;
+    }
     slab->base = memory;
+    slab->stacks = (struct rn__stack *)(void *)(memory + pieces * piece);
     slab->piece_size = piece;
     slab->pieces = pieces;
     slab->next_open = size_class->open;
