@@ -30,6 +30,17 @@ static void link_newest(struct rn__fresh *fresh, struct rn__task *task)
     fresh->newest = task;
 }
 
+static void link_oldest(struct rn__fresh *fresh, struct rn__task *task)
+{
+    task->previous = NULL;
+    task->party.next = fresh->oldest == NULL ? NULL : &fresh->oldest->party;
+    if (fresh->oldest != NULL)
+        fresh->oldest->previous = task;
+    else
+        fresh->newest = task;
+    set_oldest(fresh, task);
+}
+
 static void unlink_oldest(struct rn__fresh *fresh, struct rn__task *task)
 {
     set_oldest(fresh, newer(task));
@@ -52,6 +63,14 @@ void rn__fresh_push(struct rn__fresh *fresh, struct rn__task *task)
 {
     rn__lock_acquire(&fresh->lock);
     link_newest(fresh, task);
+    set_count(fresh, fresh->count + 1);
+    rn__lock_release(&fresh->lock);
+}
+
+void rn__fresh_push_behind(struct rn__fresh *fresh, struct rn__task *task)
+{
+    rn__lock_acquire(&fresh->lock);
+    link_oldest(fresh, task);
     set_count(fresh, fresh->count + 1);
     rn__lock_release(&fresh->lock);
 }

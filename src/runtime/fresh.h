@@ -18,6 +18,8 @@ struct rn__fresh {
 };
 
 void rn__fresh_push(struct rn__fresh *fresh, struct rn__task *task);
+/* As the oldest: for one that has had its turn. */
+void rn__fresh_push_behind(struct rn__fresh *fresh, struct rn__task *task);
 struct rn__task *rn__fresh_pop_newest(struct rn__fresh *fresh);
 struct rn__task *rn__fresh_pop_oldest(struct rn__fresh *fresh);
 

@@ -48,6 +48,22 @@ TEST(fresh_deque_gives_the_oldest_if_asked)
     CHECK(!rn__fresh_has_some(&ours));
 }
 
+TEST(fresh_deque_takes_one_behind_all_others)
+{
+    rn__fresh_push_behind(&ours, &tasks[2]);
+    push_all(&ours, 2);
+    rn__fresh_push_behind(&ours, &tasks[3]);
+    CHECK_EQ(rn__fresh_count(&ours), 4);
+    CHECK_EQ(number_of(rn__fresh_pop_newest(&ours)), 1);
+    CHECK_EQ(number_of(rn__fresh_pop_oldest(&ours)), 3);
+    CHECK_EQ(number_of(rn__fresh_pop_newest(&ours)), 0);
+    CHECK_EQ(number_of(rn__fresh_pop_newest(&ours)), 2);
+    CHECK(!rn__fresh_has_some(&ours));
+    rn__fresh_push_behind(&ours, &tasks[0]);
+    CHECK_EQ(number_of(rn__fresh_pop_oldest(&ours)), 0);
+    CHECK(rn__fresh_pop_newest(&ours) == NULL);
+}
+
 TEST(fresh_deque_works_at_both_ends)
 {
     push_all(&ours, 4);
