@@ -3,9 +3,9 @@
  *
  * runnel runs plain C functions as tasks, many on few threads, and lets them and any other thread talk through
  * channels. This header is all pages at once, and each may be included alone: base, error, hooks | time, interval,
- * clock | task, runtime, cancel, scope, local, blocking, inspect | channel, mpsc, mpmc, oneshot, broadcast, watch,
- * notify, select | semaphore, mutex, rwlock, condvar, barrier, once | typed (channels and tasks that the compiler
- * checks: start there).
+ * clock | task, runtime, cancel, scope, local, serve, blocking, inspect | channel, mpsc, mpmc, oneshot, broadcast,
+ * watch, notify, select | semaphore, mutex, rwlock, condvar, barrier, once | typed (channels and tasks that the
+ * compiler checks: start there).
  *
  * How to read them. Above each function stand six labels, always these, always in this order:
  *     Context:  who may call it, whether it may wait, what may run at the same time
@@ -55,6 +55,7 @@
 #include <runnel/scope.h>
 #include <runnel/select.h>
 #include <runnel/semaphore.h>
+#include <runnel/serve.h>
 #include <runnel/task.h>
 #include <runnel/time.h>
 #include <runnel/typed.h>

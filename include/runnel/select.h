@@ -58,7 +58,7 @@ RN__STATIC_ASSERT(sizeof(rn_case) == 192, "part of the ABI");
 #endif
 
 /* The most cases that one select takes. */
-#define RN_SELECT_MAX 65534
+#define RN_SELECT_MAX 65533
 
 /**
  * rn_select, rn_select_until, rn_try_select, rn_select_in_order - make one of some operations happen

@@ -31,7 +31,8 @@
  *              N_permit_send(&permit, msg)  N_permit_drop(&permit); permit.raw is the untyped one: permit.raw.left
  *              type N_weak  N_tx_downgrade(&weak, tx)  N_weak_upgrade(&tx, weak)  N_weak_clone(&out, weak)
  *              N_weak_drop(weak)  N_weak_auto  N_weak_raw
- *   mpmc       all that mpsc has  N_rx_clone(&out, rx)
+ *              N_serve(&task, rx, fn, ctx)  N_serve_with(..., opts)  for  int fn(T *message, void *ctx)
+ *   mpmc       all that mpsc has but for N_serve  N_rx_clone(&out, rx)
  *   oneshot    N_channel(&tx, &rx)  N_send(tx, value)  OWNED: N_give(tx, value)
  *              N_recv(rx, &value)  N_try_recv(rx, &value)  N_recv_until(rx, &value, deadline)
  *              N_recv_case(rx, &value)
@@ -66,8 +67,9 @@
 #include <runnel/mpmc.h>
 #include <runnel/mpsc.h>
 #include <runnel/oneshot.h>
-#include <runnel/select.h>
 #include <runnel/scope.h>
+#include <runnel/select.h>
+#include <runnel/serve.h>
 #include <runnel/task.h>
 #include <runnel/time.h>
 #include <runnel/watch.h>
@@ -291,6 +293,24 @@
         rn_##S##_permit_drop(permit_ ? &permit_->raw : NULL);                                                        \
     }
 
+/* The handler's function is called by its own type. One spawn site for all handlers of N, whose name they have. */
+#define RN__SERVE(N)                                                                                                 \
+    RN__UNUSED static int N##__call(rn_handler_fn *fn_, void *msg_, void *ctx_)                                      \
+    {                                                                                                                \
+        return ((int (*)(N##_msg *, void *))(void (*)(void))fn_)((N##_msg *)msg_, ctx_);                             \
+    }                                                                                                                \
+    RN__GEN_MUST int N##_serve_with(rn_task *out_, N##_rx *rx_, int (*fn_)(N##_msg *, void *), void *ctx_,           \
+                                    const rn_spawn_opts *opts_)                                                      \
+    {                                                                                                                \
+        static rn_site site_ = {__FILE__, __LINE__, 0, #N "_serve", NULL, {0, 0}};                                   \
+        return rn__serve(&site_, out_, N##_rx_raw(rx_), N##__call, (rn_handler_fn *)(void (*)(void))fn_, ctx_,       \
+                         opts_);                                                                                     \
+    }                                                                                                                \
+    RN__GEN_MUST int N##_serve(rn_task *out_, N##_rx *rx_, int (*fn_)(N##_msg *, void *), void *ctx_)                \
+    {                                                                                                                \
+        return N##_serve_with(out_, rx_, fn_, ctx_, NULL);                                                           \
+    }
+
 /* For S: mpsc or mpmc. */
 #define RN__QUEUE(N, S)                                                                                              \
     RN__ENDS(N, S)                                                                                                   \
@@ -327,11 +347,11 @@
 #define RN_MPSC_PLAIN(N, T)                                                                                          \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_PLAIN(N);                                                                                            \
-    RN__QUEUE(N, mpsc) RN__SEMICOLON
+    RN__QUEUE(N, mpsc) RN__SERVE(N) RN__SEMICOLON
 #define RN_MPSC_OWNED(N, T, DROP)                                                                                    \
     RN__MESSAGE(N, T);                                                                                               \
     RN__ELEMENT_OWNED(N, DROP);                                                                                      \
-    RN__QUEUE(N, mpsc) RN__GIVE(N, mpsc) RN__SEMICOLON
+    RN__QUEUE(N, mpsc) RN__SERVE(N) RN__GIVE(N, mpsc) RN__SEMICOLON
 
 /* RN_MPMC_PLAIN(N, T), RN_MPMC_OWNED(N, T, DROP) with void DROP(T *) */
 #define RN_MPMC_PLAIN(N, T)                                                                                          \

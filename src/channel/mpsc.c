@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "channel/weight.h"
+#include "wait/handler.h"
 
 /* So many messages move while the lock is held once: others are not kept out for longer by a call for many. */
 enum { BATCH = 64 };
@@ -142,11 +143,23 @@ static bool hand_over(struct rn__mpsc *channel, const void *message, struct rn__
     return true;
 }
 
+/* Somebody stands there. A receiver is handed the message; an idle handler has no place for it, and is told. */
+static int put_where_somebody_waits(struct rn__mpsc *channel, const void *message, void **memory,
+                                    struct rn__wakes *wakes)
+{
+    const bool serves = channel->receivers.first->which == RN__TO_BE_TOLD;
+    if (!serves && hand_over(channel, message, wakes))
+        return 0;
+    const int rc = channel->store.kind->push(&channel->store, message, memory);
+    if (rc == 0 && serves)
+        rn__wakes_add_all(wakes, &channel->receivers, 0);
+    return rc;
+}
+
 static inline int put(struct rn__mpsc *channel, const void *message, void **memory, struct rn__wakes *wakes)
 {
-    int rc = 0;
-    if (channel->receivers.first == NULL || !hand_over(channel, message, wakes))
-        rc = channel->store.kind->push(&channel->store, message, memory);
+    const int rc = channel->receivers.first == NULL ? channel->store.kind->push(&channel->store, message, memory)
+                                                    : put_where_somebody_waits(channel, message, memory, wakes);
     if (rc == 0)
         rn__counts_sent(&channel->counts, 1, channel->store.content.length);
     return rc;

@@ -9,7 +9,8 @@
  *     capacity = unread in the store + promised to permits + free
  *
  *     line      sends and reserves that found too few free places; the head alone is served, so nobody overtakes
- *     receivers those who found the store empty: of an mpsc at most one
+ *     receivers those who found the store empty, of an mpsc at most one: a call that is to be handed a message, or an
+ *               idle handler (wait/handler.h), which is told that there is one
  *     watchers  in tx_closed
  *
  * So under the lock these hold, counting only waiters that can still be won:

@@ -60,12 +60,21 @@ static void add_wait(struct text *text, const struct rn__party *party, const cha
     add_deadline(text, rn__load_relaxed(&party->wait_deadline)); /* rlx: as above */
 }
 
-/* The task has started (LIFE-4), so `home` is a worker: a slot that is never unmapped. */
+/* The task has started, so it has a worker, whose slot is never unmapped. Not by `home`: that of a handler may be a
+ * link in a deque by now. */
 static bool is_running(const struct rn__task *task)
 {
     if (task->party.kind == &rn__thread_task_kind)
         return true;
-    return task->home != NULL && rn__load_relaxed(&task->home->running) == task; /* rlx: a hint */
+    const struct rn__worker *worker = rn__worker_in_slot(rn__load_relaxed(&task->live_slot)); /* rlx: a hint */
+    return worker != NULL && rn__load_relaxed(&worker->running) == task;                      /* rlx: a hint */
+}
+
+/* A handler that has nothing to do, and no stack. */
+static void add_idle(struct text *text, const struct rn__party *party, const char *verb)
+{
+    add(text, "idle, ");
+    add_wait(text, party, verb == NULL ? "mpsc serve" : verb);
 }
 
 static void add_state(struct text *text, const struct rn__task *task)
@@ -76,6 +85,8 @@ static void add_state(struct text *text, const struct rn__task *task)
         add(text, "fresh");
     else if (state == RN__TASK_DONE)
         add(text, "ended with %d, not joined", task->result);
+    else if (state == RN__TASK_IDLE)
+        add_idle(text, &task->party, verb);
     else if (verb != NULL)
         add_wait(text, &task->party, verb);
     else

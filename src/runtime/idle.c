@@ -39,9 +39,10 @@ bool rn__worker_has_work(struct rn__worker *worker)
 
 /* ----------------------------------------------------------------------------------------------- stealing -- */
 
-/* What the thief may take from one victim at one look. Tasks of short-lived sites: up to half of them, since being
- * wrong about those is not for long. Others stay where they start: so one at a time, and only where that makes the
- * site's tasks more even, or where they have stood behind the same slice for so long that anything is better. */
+/* What the thief may take from one victim at one look. Tasks of short-lived sites, and handlers: up to half of
+ * them, since being wrong about those is not for long. Others stay where they start: so one at a time, and only
+ * where that makes the site's tasks more even, or where they have stood behind the same slice for so long that
+ * anything is better. */
 struct loot {
     struct rn__worker *thief;
     bool settlers;        /* long-lived ones, if that makes things more even */
@@ -52,7 +53,7 @@ struct loot {
 static bool may_take(struct rn__task *task, void *ctx)
 {
     struct loot *loot = ctx;
-    if (rn__site_is_short_lived(task->site))
+    if (rn__task_is_handler(task) || rn__site_is_short_lived(task->site))
         return true;
     if (loot->settler_taken || !(loot->settlers_anyway || (loot->settlers && rn__site_evens_out(task, loot->thief))))
         return false;

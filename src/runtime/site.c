@@ -114,9 +114,9 @@ static uint32_t coarse_now(void)
 void rn__site_enter(struct rn__task *task, struct rn__worker *worker)
 {
     struct rn__site *site = task->site;
-    const uint32_t number = rn__add_relaxed(&site->spawned, 1); /* rlx: see live_on */
-    task->live_slot = (uint16_t)worker->slot;
-    rn__add_relaxed(&site->live[worker->slot], 1); /* rlx: see live_on */
+    const uint32_t number = rn__add_relaxed(&site->spawned, 1);  /* rlx: see live_on */
+    rn__store_relaxed(&task->live_slot, (uint16_t)worker->slot); /* rlx: for the dump */
+    rn__add_relaxed(&site->live[worker->slot], 1);               /* rlx: see live_on */
     task->spawned_at = number < MEASURE_FIRST || number % MEASURE_EVERY == 0 ? coarse_now() : 0;
 }
 
@@ -127,9 +127,9 @@ bool rn__site_evens_out(const struct rn__task *task, const struct rn__worker *wo
 
 void rn__site_move(struct rn__task *task, struct rn__worker *worker)
 {
-    rn__sub_relaxed(&task->site->live[task->live_slot], 1); /* rlx: see live_on */
-    rn__add_relaxed(&task->site->live[worker->slot], 1);    /* rlx: see live_on */
-    task->live_slot = (uint16_t)worker->slot;
+    rn__sub_relaxed(&task->site->live[task->live_slot], 1);      /* rlx: see live_on */
+    rn__add_relaxed(&task->site->live[worker->slot], 1);         /* rlx: see live_on */
+    rn__store_relaxed(&task->live_slot, (uint16_t)worker->slot); /* rlx: for the dump */
 }
 
 /* The mean forgets slowly: a site whose tasks have changed their nature is believed after a few dozen of them. */

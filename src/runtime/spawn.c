@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* spawn.c - from a public call to a fresh task in somebody's deque. */
 #include "base/log.h"
+#include "runtime/handler.h"
 #include "runtime/runtime.h"
 #include "runtime/scope.h"
 
@@ -36,11 +37,19 @@ static struct rn__worker *caller_in(const struct rn_runtime *runtime)
     return worker != NULL && worker->runtime == runtime ? worker : NULL;
 }
 
-static bool reserve_stack(struct rn__task *task, size_t stack_size)
+static struct rn__stack_class *stack_class(const struct rn_runtime *runtime, size_t size, size_t needs)
+{
+    if (size == 0 && needs == 0)
+        return runtime->stack_class;
+    return rn__stack_class_of((size == 0 ? rn__stack_class_size(runtime->stack_class) : size) + needs);
+}
+
+static bool reserve_stack(struct rn__task *task, const struct rn__task_order *order)
 {
     struct rn_runtime *runtime = task->runtime;
     struct rn__worker *worker = caller_in(runtime);
-    struct rn__stack_class *size_class = stack_size == 0 ? runtime->stack_class : rn__stack_class_of(stack_size);
+    const size_t needs = order->handler == NULL ? 0 : order->handler->stack_needs;
+    struct rn__stack_class *size_class = stack_class(runtime, order->opts->stack_size, needs);
     if (size_class == NULL)
         return false;
     task->stack_class = rn__stack_class_number(size_class) & 31;
@@ -59,6 +68,11 @@ static void place(struct rn__task *task, const rn_spawn_opts *opts)
     struct rn__worker *worker = chosen ? runtime->workers[opts->worker]
                                        : rn__site_place(task->site, runtime, spawner, opts->place);
     rn__site_enter(task, worker);
+    if (rn__task_is_handler(task)) {
+        task->home = worker;
+        if (rn__handler_stand(task))
+            return;
+    }
     if (chosen && worker == here)
         rn__ready_push(&worker->ready, task);
     else if (chosen)
@@ -71,12 +85,13 @@ static void place(struct rn__task *task, const rn_spawn_opts *opts)
 
 /* A spawn that a shutdown overtakes still runs its function once, cancelled: the shutdown's walk over the table sees
  * the task, or we see that it has begun. */
-static int start(struct rn__task *task, const rn_spawn_opts *opts)
+static int start(struct rn__task *task, const struct rn__task_order *order)
 {
+    const rn_spawn_opts *opts = order->opts;
     struct rn_runtime *runtime = task->runtime;
     struct rn__worker *here = caller_in(runtime);
     const bool has_thread = rn__has_thread(opts->place);
-    if (!has_thread && !reserve_stack(task, opts->stack_size))
+    if (!has_thread && !reserve_stack(task, order))
         return RN_ENOMEM;
     if (!rn__runtime_enter(runtime, here)) {
         if (!has_thread)
@@ -120,7 +135,7 @@ int rn__spawn_order(rn_task *out, struct rn__task_order *order, rn_site *site)
     const rn_task handle = rn__task_handle(task);
     if (order->scope != NULL)
         rn__scope_adopt(order->scope, task);
-    rc = start(task, order->opts);
+    rc = start(task, order);
     if (rc != 0) {
         if (order->scope != NULL)
             rn__scope_disown(order->scope, task);
@@ -143,4 +158,18 @@ int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size
     struct rn__task_order order = {
         .fn = fn, .arg = (void *)(uintptr_t)arg, .copy = true, .copy_size = size, .opts = opts};
     return rn__spawn_order(out, &order, site);
+}
+
+/* Where it works next is decided each time anew, so there is no place that could be promised. */
+static bool can_be_placed(const rn_spawn_opts *opts)
+{
+    return opts == NULL || opts->place == RN_PLACE_AUTO || opts->place == RN_PLACE_NEAR ||
+           opts->place == RN_PLACE_SPREAD;
+}
+
+int rn__handler_spawn(rn_site *site, rn_task *out, const struct rn__handler_order *handler, const rn_spawn_opts *opts)
+{
+    struct rn__task_order order = {
+        .fn = (rn_fn *)(void (*)(void))handler->fn, .arg = handler->ctx, .handler = handler, .opts = opts};
+    return can_be_placed(opts) ? rn__spawn_order(out, &order, site) : RN_EINVAL;
 }

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "runtime/handler.h"
 #include "runtime/runtime.h"
 #include "runtime/scope.h"
 #include "wait/local.h"
@@ -57,7 +58,7 @@ const struct rn__party_kind rn__thread_task_kind = {
 bool rn__party_is_task(const struct rn__party *party)
 {
     const struct rn__party_kind *kind = rn__load_relaxed(&party->kind); /* rlx: a pin decides, or it is the caller */
-    return kind == &rn__task_kind || kind == &rn__thread_task_kind;
+    return kind == &rn__task_kind || kind == &rn__thread_task_kind || kind == &rn__handler_task_kind;
 }
 
 struct rn__task *rn__task_current(void)
@@ -151,6 +152,13 @@ static int copy_argument(struct rn__task *task, const struct rn__task_order *ord
     return 0;
 }
 
+/* The handler that is to be travels where an argument would, and its context is the argument. */
+static void copy_handler(struct rn__task *task, const struct rn__handler_order *order)
+{
+    task->argument_size = sizeof order->handler;
+    memcpy(task->argument, &order->handler, sizeof order->handler);
+}
+
 static bool argument_is_on_heap(const struct rn__task *task)
 {
     return task->argument_size > RN__ARGUMENT_INLINE;
@@ -192,6 +200,10 @@ int rn__task_new(struct rn__task **out, const struct rn__task_order *order)
         return rc;
     }
     rn__party_prepare(party, own_thread ? &rn__thread_task_kind : &rn__task_kind);
+    if (order->handler != NULL) {
+        copy_handler(task, order->handler);
+        rn__store_relaxed(&party->kind, &rn__handler_task_kind); /* rlx: as rn__party_prepare() */
+    }
     const uint64_t life = rn__load_relaxed(&party->life); /* rlx: a free slot, the next to look comes by LIFE-2 */
     const uint64_t held = order->collected ? RN__LIFE_HANDLE | RN__LIFE_JOINING : order->handle ? RN__LIFE_HANDLE : 0;
     rn__store_release(&party->life, life | RN__LIFE_ALIVE | held); /* LIFE-1 */

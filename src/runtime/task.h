@@ -22,6 +22,8 @@
 
 #include <runnel/task.h>
 
+struct rn__handler_order;
+
 enum { RN__LIFE_ALIVE = 1u << 0, RN__LIFE_HANDLE = 1u << 1, RN__LIFE_ENDED = 1u << 2, RN__LIFE_JOINING = 1u << 3 };
 #define RN__LIFE_PIN (UINT64_C(1) << 12)
 #define RN__LIFE_PINS (UINT64_C(0xfff) << 12)
@@ -30,7 +32,8 @@ enum { RN__LIFE_ALIVE = 1u << 0, RN__LIFE_HANDLE = 1u << 1, RN__LIFE_ENDED = 1u 
 /* Arguments up to this size travel in the slot, in the room that the fiber needs only after the start. */
 #define RN__ARGUMENT_INLINE ((size_t)64)
 
-enum rn__task_state { RN__TASK_FRESH, RN__TASK_STARTED, RN__TASK_DONE };
+/* IDLE: a handler that has nothing to do; it is FRESH again next. */
+enum rn__task_state { RN__TASK_FRESH, RN__TASK_STARTED, RN__TASK_IDLE, RN__TASK_DONE };
 
 struct rn__task {
     struct rn__party party;
@@ -92,8 +95,14 @@ struct rn__task *rn__task_current(void);
 /* Is this slot a task at all? For walks over the party table. */
 bool rn__party_is_task(const struct rn__party *party);
 
-extern const struct rn__party_kind rn__task_kind;        /* runs on a worker */
-extern const struct rn__party_kind rn__thread_task_kind; /* has a thread of its own, or of the pool */
+extern const struct rn__party_kind rn__task_kind;         /* runs on a worker */
+extern const struct rn__party_kind rn__thread_task_kind;  /* has a thread of its own, or of the pool */
+extern const struct rn__party_kind rn__handler_task_kind; /* runs on a worker, for a while at a time */
+
+static inline bool rn__task_is_handler(const struct rn__task *task)
+{
+    return task->party.kind == &rn__handler_task_kind;
+}
 
 /* Fills a free slot: fresh, alive, cancelled if it should be; nobody else sees it before it is placed. */
 struct rn__task_order {
@@ -104,6 +113,7 @@ struct rn__task_order {
     bool handle;
     struct rn__scope *scope; /* into which it is spawned; NULL: none */
     bool collected;          /* by the scope, which is its joiner */
+    const struct rn__handler_order *handler; /* NULL: a task with a function of its own */
     const rn_spawn_opts *opts;
     struct rn__site *site;
     struct rn_runtime *runtime;

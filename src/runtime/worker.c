@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "runtime/handler.h"
 #include "runtime/runtime.h"
 #include "wait/clock.h"
 
@@ -190,7 +191,7 @@ static void task_entry(void *arg);
 /* The task starts on this stack: what its slot held for the time before is moved out of the way of its fiber. */
 static void settle_in(struct rn__worker *worker, struct rn__task *task, struct rn__stack *stack)
 {
-    if (task->arg == task->argument)
+    if (task->argument_size - 1u < RN__ARGUMENT_INLINE) /* copied, and not on the heap */
         memcpy(worker->argument, task->argument, task->argument_size);
     task->home = worker;
     rn__task_set_state(task, RN__TASK_STARTED);
@@ -243,7 +244,8 @@ static void release_left_stack(struct rn__worker *worker)
         rn__stack_cache_put(&worker->stacks, stack);
     else
         rn__stack_detach(stack);
-    unreserve(worker, size_class); /* not earlier: what is not reserved may be somebody else's */
+    if (!worker->left_by_idle)
+        unreserve(worker, size_class); /* not earlier: what is not reserved may be somebody else's */
 }
 
 /* Everything that comes back from a switch, or begins by one, comes through here. */
@@ -282,25 +284,40 @@ static bool can_follow(const struct rn__task *to, const struct rn__fiber *ended)
            rn__stack_class_at(to->stack_class) == ended->stack->size_class && to->flags == 0 && ended->flags == 0;
 }
 
+/* Runs the task to its end, or a handler until it has nothing to do: false then. From here on its fiber is a copy,
+ * because the slot of a task that has ended, or of a handler that rests, may be somebody else's at once. */
+static bool run(struct rn__worker *worker, struct rn__task *task)
+{
+    struct rn__handler handler;
+    bool ended = true;
+    int result = 0;
+    if (RN__UNLIKELY(rn__task_is_handler(task)))
+        ended = rn__handler_run(task, worker->argument, &handler, &result);
+    else
+        result = rn__task_call(task, worker->argument);
+    if (RN__UNLIKELY(current != worker)) /* it has forked, and this is the child: there is nothing to go back to */
+        rn__platform_exit(result);
+    worker->dying = task->fiber;
+    if (RN__LIKELY(ended))
+        rn__task_end(task, result);
+    else
+        rn__handler_rest(task, &handler);
+    return ended;
+}
+
 /* Runs the worker's running task to its end, then the next fresh one on the same stack, and so on; leaves for good
- * when the next one has a stack of its own, or nobody is ready. The fiber is copied out of the task, because the slot
- * of a task that has ended may be somebody else's at once. */
+ * when the next one has a stack of its own, or nobody is ready. */
 static void task_entry(void *arg)
 {
     struct rn__worker *worker = arg;
     release_left_stack(worker);
     for (;;) {
-        struct rn__task *task = worker->running;
-        const int result = rn__task_call(task, worker->argument);
-        if (RN__UNLIKELY(current !=
-                         worker)) /* it has forked, and this is the child: there is nothing to go back to */
-            rn__platform_exit(result);
-        worker->dying = task->fiber;
-        rn__task_end(task, result);
+        const bool ended = run(worker, worker->running);
         struct rn__task *to = pick(worker, false);
         struct rn__stack *stack = worker->dying.stack;
         if (can_follow(to, &worker->dying)) {
-            unreserve(worker, stack->size_class);
+            if (RN__LIKELY(ended))
+                unreserve(worker, stack->size_class);
             settle_in(worker, to, stack);
             to->fiber = worker->dying;
             errno = 0;
@@ -309,6 +326,7 @@ static void task_entry(void *arg)
         }
         stack->owner = NULL;
         worker->left = stack;
+        worker->left_by_idle = !ended;
         rn__fiber_leave(&worker->dying, enter(worker, to));
     }
 }
@@ -345,6 +363,11 @@ static struct {
     struct rn__worker *slots[RN_WORKERS_MAX];
     bool in_use[RN_WORKERS_MAX];
 } table;
+
+struct rn__worker *rn__worker_in_slot(uint32_t slot)
+{
+    return rn__load_acquire(&table.slots[slot]); /* SLOT-2 */
+}
 
 static struct rn__worker *slot_make(uint32_t slot)
 {

@@ -59,6 +59,7 @@ struct rn__worker {
     struct rn__fiber scheduler; /* the thread's own stack, where idling is done */
     struct rn__fiber dying;     /* where a task that ended is saved to, never to be resumed */
     struct rn__stack *left;     /* the stack of a task that ended: free as soon as somebody else runs */
+    bool left_by_idle;          /* ... or of a handler that rests, and keeps its reservation */
     struct rn__stack_cache stacks;
     uint32_t spare_reservations; /* stacks of the default class, reserved ahead */
     uint32_t block_count;
@@ -71,6 +72,9 @@ struct rn__worker {
 
 /* The worker whose thread this is; NULL on any other. */
 struct rn__worker *rn__worker_current(void);
+
+/* The worker that has, or had, this slot of the process; NULL: nobody ever had. */
+struct rn__worker *rn__worker_in_slot(uint32_t slot);
 
 /* In the child of a fork there are no workers. */
 void rn__worker_forget_caller(void);

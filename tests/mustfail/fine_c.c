@@ -15,6 +15,11 @@ static void text_drop(char **text)
 {
     free(*text);
 }
+static int shout(char **text, void *ctx)
+{
+    return *text == ctx;
+}
+
 static bool is_set(char *const *text, void *ctx)
 {
     return ctx == NULL && *text != NULL;
@@ -110,6 +115,7 @@ static int channels(void)
     RN_TRY(texts_send_many(text, &item, 1, &moved));
     RN_TRY(texts_recv_many(reader, &item, 1, &moved));
     RN_TRY(texts_tx_closed(text));
+    RN_TRY(texts_serve(NULL, NULL, shout, NULL));
 
     mode_msg now;
     rn_case cases[] = {
