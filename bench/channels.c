@@ -210,6 +210,70 @@ static void mpmc_four_across(struct round *round)
     share(round, CONSUMERS, &across);
 }
 
+/* -- handlers: what a task in a loop does above, done by a function that is called for each message ------------- */
+
+static int echo_one(uint64_t *number, void *ctx)
+{
+    RN_MUST(numbers_send(ctx, *number));
+    return 0;
+}
+
+static void handler_ping_pong(struct round *round)
+{
+    numbers_tx *there;
+    numbers_tx *back;
+    numbers_rx *here;
+    numbers_rx *far;
+    rn_task task;
+    uint64_t number;
+    RN_MUST(numbers_channel(&there, &far, 1));
+    RN_MUST(numbers_channel(&back, &here, 1));
+    RN_MUST(numbers_serve_with(&task, far, echo_one, back, &near));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        RN_MUST(numbers_send(there, (uint64_t)i));
+        RN_MUST(numbers_recv(here, &number));
+    }
+    round->value[0] = ns_each(round, start);
+    numbers_tx_drop(there);
+    RN_MUST(rn_join(task, NULL));
+    numbers_tx_drop(back);
+    numbers_rx_drop(here);
+}
+
+static int count_one(uint64_t *number, void *ctx)
+{
+    (void)number;
+    ++*(long *)ctx;
+    return 0;
+}
+
+static void handler_stream(struct round *round, size_t capacity)
+{
+    numbers_tx *tx;
+    numbers_rx *rx;
+    rn_task handler;
+    long handled = 0;
+    RN_MUST(numbers_channel(&tx, &rx, capacity));
+    RN_MUST(numbers_serve_with(&handler, rx, count_one, &handled, &near));
+    const int64_t start = rn_now_ns();
+    produce((struct produce_args){tx, round->operations});
+    RN_MUST(rn_join(handler, NULL));
+    round->value[0] = ns_each(round, start);
+    if (handled != round->operations)
+        give_up("messages were lost");
+}
+
+static void handler_bounded(struct round *round)
+{
+    handler_stream(round, 128);
+}
+
+static void handler_unbounded(struct round *round)
+{
+    handler_stream(round, RN_UNBOUNDED);
+}
+
 /* -- oneshot -------------------------------------------------------------------------------------------------- */
 
 static void oneshot(struct round *round)
@@ -551,6 +615,9 @@ const struct figure channel_figures[] = {
     {"mpmc_four", "ns", mpmc_four, 1000000, 0, "four receivers, which take turns on one worker", 0},
     {"mpmc_four_across", "ns", mpmc_four_across, 1000000, ACROSS, "the sender and three of four between two workers",
      0},
+    {"handler_ping_pong", "ns", handler_ping_pong, 500000, 0, "ping_pong with a handler at one end", 0},
+    {"handler_bounded", "ns", handler_bounded, 1000000, 0, "mpsc_bounded with a handler as receiver", 0},
+    {"handler_unbounded", "ns", handler_unbounded, 1000000, 0, "mpsc_unbounded with a handler as receiver", 0},
     {"oneshot", "ns", oneshot, 1000000, 0, "make a channel, send, receive, drop, in one task", 0},
     {"request_reply", "ns", request_reply, 500000, 0, "question over an mpsc, answer over a new oneshot", 0},
     {"broadcast_each", NULL, broadcast_each, 1000000, 0, "one delivery; 10 receivers wake for each message",

@@ -308,6 +308,86 @@ static void parked(struct round *round)
     free(crowd.tasks);
 }
 
+/* -- idle handlers -------------------------------------------------------------------------------------------- */
+
+struct handlers {
+    long count;
+    rn_mpsc_tx **senders;
+    rn_mpsc_rx **receivers;
+    rn_task *tasks;
+};
+
+static int handle_nothing(void *message, void *ctx)
+{
+    (void)message;
+    (void)ctx;
+    return 0;
+}
+
+static void *touched(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory == NULL)
+        give_up("out of memory");
+    return memset(memory, 1, size);
+}
+
+static void open_channels(struct handlers *all)
+{
+    all->senders = touched((size_t)all->count * sizeof(void *));
+    all->receivers = touched((size_t)all->count * sizeof(void *));
+    all->tasks = touched((size_t)all->count * sizeof(rn_task));
+    for (long i = 0; i < all->count; i++)
+        RN_MUST(rn_mpsc_channel(&all->senders[i], &all->receivers[i], RN_UNBOUNDED, RN_ELEM(uint64_t)));
+}
+
+static void serve_all(const struct handlers *all)
+{
+    for (long i = 0; i < all->count; i++)
+        RN_MUST(rn_serve(&all->tasks[i], all->receivers[i], handle_nothing, NULL));
+}
+
+static void send_to_all(const struct handlers *all)
+{
+    const uint64_t number = 0;
+    for (long i = 0; i < all->count; i++)
+        RN_MUST(rn_mpsc_send(all->senders[i], &number));
+}
+
+/* The channels of all: the handlers end with them. */
+static void end_all(const struct handlers *all)
+{
+    for (long i = 0; i < all->count; i++)
+        rn_mpsc_tx_drop(all->senders[i]);
+    for (long i = 0; i < all->count; i++)
+        RN_MUST(rn_join(all->tasks[i], NULL));
+    free(all->senders);
+    free(all->receivers);
+    free(all->tasks);
+}
+
+static void idle_handlers(struct round *round)
+{
+    struct handlers all = {.count = round->operations};
+    const double count = (double)all.count;
+    const double empty = resident_bytes();
+    open_channels(&all);
+    const double resident = resident_bytes();
+    const double tables = page_table_bytes();
+    int64_t start = rn_now_ns();
+    serve_all(&all);
+    round->value[3] = ms_since(start);
+    round->value[0] = (resident_bytes() - resident) / count;
+    round->value[1] = (resident_bytes() - empty) / count - sizeof(rn_task) - 2 * sizeof(void *);
+    round->value[2] = (page_table_bytes() - tables) / count;
+    start = rn_now_ns();
+    send_to_all(&all);
+    round->value[4] = ms_since(start);
+    start = rn_now_ns();
+    end_all(&all);
+    round->value[5] = ms_since(start);
+}
+
 /* -- nothing to do -------------------------------------------------------------------------------------------- */
 
 static double cpu_ms(const struct rusage *usage)
@@ -353,6 +433,13 @@ static const struct figure_line parked_lines[] = {{"resident", "bytes/task"},
                                                   {"spawn", "ms"},
                                                   {"end", "ms"},
                                                   {NULL, NULL}};
+static const struct figure_line handlers_lines[] = {{"resident", "bytes/handler"},
+                                                    {"with_channel", "bytes/handler"},
+                                                    {"page_tables", "bytes/handler"},
+                                                    {"serve", "ms"},
+                                                    {"send_to_each", "ms"},
+                                                    {"end", "ms"},
+                                                    {NULL, NULL}};
 static const struct figure_line idle_lines[] = {{"cpu", "ms"}, {"switches", "switches"}, {NULL, NULL}};
 
 enum { BYTES = IN_THREAD | ONCE | COLD | FIXED };
@@ -375,6 +462,8 @@ const struct figure memory_figures[] = {
      parked_lines},
     {"parked_1000000", NULL, parked, 1000000, COLD | FIXED, "1,000,000 parked tasks: space of each, time for all",
      parked_lines},
+    {"handlers_1000000", NULL, idle_handlers, 1000000, COLD | FIXED,
+     "1,000,000 idle handlers: space of each, time for all", handlers_lines},
     {"idle_10s", NULL, idle, 10, COLD | FIXED, "a runtime with 1,000 parked tasks, over 10 s", idle_lines},
     {0},
 };

@@ -100,15 +100,9 @@ static int work_off(jobs_rx *rx)
     return 0;
 }
 
-static void pool_quiet(struct round *round)
+/* Gives the jobs out in turn. */
+static void feed(struct round *round, jobs_tx *const *queues, const rn_task *tasks)
 {
-    jobs_tx *queues[POOL];
-    rn_task tasks[POOL];
-    for (int i = 0; i < POOL; i++) {
-        jobs_rx *rx;
-        RN_MUST(jobs_channel(&queues[i], &rx, POOL_QUEUE));
-        RN_MUST(work_off_spawn(&tasks[i], rx));
-    }
     RN_MUST(rn_sleep_ms(50)); /* they wait, nothing happens: placement has nothing to go by */
     const int64_t start = rn_now_ns();
     for (long i = 0; i < round->operations; i++)
@@ -118,6 +112,49 @@ static void pool_quiet(struct round *round)
     for (int i = 0; i < POOL; i++)
         RN_MUST(rn_join(tasks[i], NULL));
     round->value[0] = ms_since(start);
+}
+
+static int work_off_one(uint64_t *job, void *ctx)
+{
+    (void)job;
+    (void)ctx;
+    work(POOL_WORK_NS);
+    return 0;
+}
+
+static void pool_handlers(struct round *round, const rn_spawn_opts *where)
+{
+    jobs_tx *queues[POOL];
+    rn_task tasks[POOL];
+    for (int i = 0; i < POOL; i++) {
+        jobs_rx *rx;
+        RN_MUST(jobs_channel(&queues[i], &rx, POOL_QUEUE));
+        RN_MUST(jobs_serve_with(&tasks[i], rx, work_off_one, NULL, where));
+    }
+    feed(round, queues, tasks);
+}
+
+static void pool_handlers_auto(struct round *round)
+{
+    pool_handlers(round, NULL);
+}
+
+/* All start on the worker of the one who feeds them. */
+static void pool_handlers_near(struct round *round)
+{
+    pool_handlers(round, &(rn_spawn_opts){.place = RN_PLACE_NEAR});
+}
+
+static void pool_quiet(struct round *round)
+{
+    jobs_tx *queues[POOL];
+    rn_task tasks[POOL];
+    for (int i = 0; i < POOL; i++) {
+        jobs_rx *rx;
+        RN_MUST(jobs_channel(&queues[i], &rx, POOL_QUEUE));
+        RN_MUST(work_off_spawn(&tasks[i], rx));
+    }
+    feed(round, queues, tasks);
 }
 
 /* -- where long-lived tasks go -------------------------------------------------------------------------------- */
@@ -193,6 +230,8 @@ const struct figure parallel_figures[] = {
     {"fork_8_50us", "us", fork_8_50us, 100, 0, "spawn and join 8 tasks of 50 us of work", 0},
     {"pool_quiet", "ms", pool_quiet, 20000, COLD, "20,000 jobs of 20 us for 8 tasks that were started while quiet",
      0},
+    {"pool_handlers", "ms", pool_handlers_auto, 20000, COLD, "the same for 8 handlers", 0},
+    {"pool_handlers_near", "ms", pool_handlers_near, 20000, COLD, "... that all began on one worker", 0},
     {"long_lived", NULL, long_lived, 1, COLD, "500 long-lived tasks that one task spawns: how many on a worker",
      census_lines},
     {0},
