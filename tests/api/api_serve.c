@@ -390,6 +390,26 @@ ROOT(serve_that_cancels_itself_is_not_called_again)
     rn_mpsc_tx_drop(channel.tx);
 }
 
+static int cancel_at_the_end_of_the_budget(void *message, void *ctx)
+{
+    (void)ctx;
+    if (*(const int *)message == RN__BUDGET)
+        rn_task_cancel(rn_task_self(), 0);
+    return 0;
+}
+
+/* It does not look at its cancellation then, but goes to rest: where nobody would tell it any more. */
+ROOT(serve_that_is_cancelled_on_its_way_to_rest_ends)
+{
+    struct channel channel = channel_of_ints(RN__BUDGET);
+    rn_task task;
+    for (int i = 1; i <= RN__BUDGET; i++)
+        CHECK_RC(send_int(channel.tx, i), 0);
+    REQUIRE(rn_serve(&task, channel.rx, cancel_at_the_end_of_the_budget, NULL) == 0);
+    CHECK_EQ(result_of(task), RN_ECANCELED);
+    rn_mpsc_tx_drop(channel.tx);
+}
+
 static int forget_shield(void *message, void *ctx)
 {
     (void)message;
