@@ -19,8 +19,9 @@
  *                    rn_runtime_free does. End such threads first, or let a task of the runtime wait for them.
  *                    Handles outlive the runtime: joining, dropping and asking work afterwards.
  * Closing:           the root function returned, or rn_runtime_free: 1. no new tasks (RN_SHUTDOWN) 2. every task that
- *                    is left is cancelled with the cause RN_SHUTDOWN 3. they have the grace time to end 4. those that
- *                    have not are named on the log and on_stuck decides. Ends of channels that threads still hold
+ *                    is left is cancelled with the cause RN_SHUTDOWN 3. they have the grace time to end; those that
+ *                    no worker could start yet have it anew while others end 4. those that have not ended are named
+ *                    on the log and on_stuck decides. Ends of channels that threads still hold
  *                    stay usable; with their other side gone they say RN_CLOSED.
  * Costs:             a thread per worker (rn_run: one less, the caller is worker 0); pages of stacks and task blocks
  *                    stay mapped for the next runtime.

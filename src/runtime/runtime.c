@@ -7,7 +7,8 @@
  *   2. Every task of this runtime in the party table is cancelled with the cause RN_SHUTDOWN. A spawn that was
  *      under way during the walk sees `stopping` after it has published its task, and cancels it itself.
  *   3. Tasks run on, their waits failing, until as many have ended as were ever spawned ("quiet"), or until the
- *      grace time is over. Under rn_run the calling thread, worker 0, works meanwhile like the others.
+ *      grace time is over. Under rn_run the calling thread, worker 0, works meanwhile like the others. While tasks
+ *      end, those that could not start yet get the time anew.
  *   4. Not quiet: the tasks left are named on the log, and on_stuck decides: leave everything as it is and return,
  *      wait on, or abort. Leaving means that the runtime's memory and threads stay for good.
  *   5. Quiet: workers quit their loops and are joined, then the monitor, threads of tasks that had their own, the
@@ -66,11 +67,17 @@ bool rn__runtime_enter(struct rn_runtime *runtime, struct rn__worker *worker)
     return open;
 }
 
-static bool is_quiet(const struct rn_runtime *runtime)
+static uint64_t ended_so_far(const struct rn_runtime *runtime)
 {
     uint64_t ended = rn__load_seq_cst(&runtime->ended_outside); /* QUIET-2 */
     for (uint32_t i = 0; i < runtime->worker_count; i++)
-        ended += rn__load_seq_cst(&runtime->workers[i]->ended);     /* QUIET-2 */
+        ended += rn__load_seq_cst(&runtime->workers[i]->ended); /* QUIET-2 */
+    return ended;
+}
+
+static bool is_quiet(const struct rn_runtime *runtime)
+{
+    const uint64_t ended = ended_so_far(runtime);
     uint64_t spawned = rn__load_seq_cst(&runtime->spawned_outside); /* QUIET-2 */
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         spawned += rn__load_seq_cst(&runtime->workers[i]->spawned); /* QUIET-2 */
@@ -353,9 +360,23 @@ static uint32_t await_report(struct rn_runtime *runtime)
     return reported - 1;
 }
 
+/* Who could not even start yet is not late while others end: a million handlers that were idle take their time, each
+ * only a moment of it. Looks back at one grace time. */
+static bool gets_on(const struct rn_runtime *runtime, uint64_t *ended_before)
+{
+    const uint64_t ended = ended_so_far(runtime);
+    const bool some_ended = ended != *ended_before;
+    uint32_t fresh = 0;
+    *ended_before = ended;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        fresh += rn__fresh_count(&runtime->workers[i]->fresh);
+    return some_ended && fresh > 0;
+}
+
 /* Worker 0 drains by running tasks, and one that never waits keeps it: then the monitor reports in its place. */
 static int drain_tasks(struct rn_runtime *runtime, bool (*drained)(struct rn_runtime *, int64_t))
 {
+    uint64_t ended = ended_so_far(runtime);
     for (;;) {
         const int64_t deadline = end_of_grace(runtime);
         rn__store_seq_cst(&runtime->overdue_at, real_end_of_grace(runtime)); /* GRACE-1 */
@@ -363,6 +384,8 @@ static int drain_tasks(struct rn_runtime *runtime, bool (*drained)(struct rn_run
         const bool by_monitor = rn__exchange_seq_cst(&runtime->overdue_at, 0) == 0; /* GRACE-1 */
         if (done)
             return 0;
+        if (!by_monitor && gets_on(runtime, &ended))
+            continue;
         const uint32_t left = by_monitor ? await_report(runtime) : rn__runtime_report_stuck(runtime);
         if (left > 0 && runtime->on_stuck == RN_STUCK_ABANDON)
             return RN_ETIMEDOUT;

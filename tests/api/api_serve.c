@@ -2,6 +2,7 @@
 /* api_serve.c - handlers: a function that is called for each message (contract: <runnel/serve.h>). */
 #include "api/mpsc_ints.h"
 #include "api/owned.h"
+#include "base/fault.h"
 #include "fiber/stack.h"
 #include "runtime/worker.h"
 
@@ -481,6 +482,51 @@ TEST(serve_ends_with_its_runtime)
         }
         CHECK_EQ(left.live, 0);
     }
+}
+
+static void drop_slowly(void *message, void *ctx)
+{
+    (void)message;
+    usleep(8000);
+    count_up(ctx);
+}
+
+static int handle_slowly(void *message, void *ctx)
+{
+    drop_slowly(message, ctx);
+    return 0;
+}
+
+/* The first is the worker, the second the monitor, which would report if this thread here came late. */
+static bool refuse_the_second_thread(enum rn__fault_point point, void *ctx)
+{
+    return point == RN__FAULT_THREAD && count_up(ctx) == 1;
+}
+
+/* All together they need longer than the grace time, but none of them that starts. */
+TEST(serve_ends_with_its_runtime_however_many_there_are)
+{
+    enum { SLOW = 100 };
+    uint32_t gone = 0;
+    uint32_t threads = 0;
+    rn_runtime *runtime;
+    const rn_elem elem = {.size = sizeof(int), .drop = drop_slowly, .ctx = &gone};
+    const rn_runtime_opts opts = {.workers = 1, .grace_ns = INT64_C(500) * 1000 * 1000};
+    rn__fault_set(refuse_the_second_thread, &threads);
+    REQUIRE(rn_runtime_new(&runtime, &opts) == 0);
+    for (int i = 0; i < SLOW; i++) {
+        struct channel channel = channel_of(1, &elem);
+        const rn_spawn_opts there = {.runtime = runtime};
+        CHECK_RC(send_int(channel.tx, i), 0);
+        REQUIRE(rn_serve_with(NULL, channel.rx, handle_slowly, &gone, &there) == 0);
+        senders[i] = channel.tx;
+    }
+    CHECK_RC(rn_runtime_free(runtime), 0);
+    rn__fault_set(NULL, NULL);
+    CHECK_EQ(value_of(&threads), 2);
+    CHECK_EQ(value_of(&gone), SLOW);
+    for (int i = 0; i < SLOW; i++)
+        rn_mpsc_tx_drop(senders[i]);
 }
 
 /* As many stacks as are needed at the same time, and not as there are handlers. */
