@@ -484,6 +484,31 @@ static void broadcast_borrow_4k(struct round *round)
     read_pages(round, true);
 }
 
+static void bytes_clone(struct round *round)
+{
+    rn_bytes bytes;
+    RN_MUST(rn_bytes_copy(&bytes, "payload", 7));
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        rn_bytes clone = rn_bytes_clone(&bytes);
+        rn_bytes_drop(&clone);
+    }
+    round->value[0] = ns_each(round, start);
+    rn_bytes_drop(&bytes);
+}
+
+static void bytes_copy_4k(struct round *round)
+{
+    static char page[4096];
+    const int64_t start = rn_now_ns();
+    for (long i = 0; i < round->operations; i++) {
+        rn_bytes bytes;
+        RN_MUST(rn_bytes_copy(&bytes, page, sizeof page));
+        rn_bytes_drop(&bytes);
+    }
+    round->value[0] = ns_each(round, start);
+}
+
 /* -- watch ---------------------------------------------------------------------------------------------------- */
 
 static void watch_set(struct round *round)
@@ -631,6 +656,8 @@ const struct figure channel_figures[] = {
      "the same; one of them blocks the sender, and keeps up", 0},
     {"broadcast_recv_4k", "ns", broadcast_recv_4k, 500000, 0, "a message of 4 KiB, copied out", 0},
     {"broadcast_borrow_4k", "ns", broadcast_borrow_4k, 500000, 0, "the same, borrowed and released", 0},
+    {"bytes_clone", "ns", bytes_clone, 5000000, 0, "clone and drop of an rn_bytes", 0},
+    {"bytes_copy_4k", "ns", bytes_copy_4k, 500000, 0, "4 KiB made into an rn_bytes, and dropped", 0},
     {"watch_set", "ns", watch_set, 2000000, 0, "a new value, one receiver that does not wait", 0},
     {"watch_get", "ns", watch_get, 2000000, 0, "a copy of the value", 0},
     {"select_2", "ns", select_2, 1000000, 0, "one of 2 cases, which is ready", 0},

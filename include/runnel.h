@@ -4,8 +4,8 @@
  * runnel runs plain C functions as tasks, many on few threads, and lets them and any other thread talk through
  * channels. This header is all pages at once, and each may be included alone: base, error, hooks | time, interval,
  * clock | task, runtime, cancel, scope, local, serve, blocking, inspect | channel, mpsc, mpmc, oneshot, broadcast,
- * watch, notify, select | semaphore, mutex, rwlock, condvar, barrier, once | typed (channels and tasks that the
- * compiler checks: start there).
+ * watch, notify, select, bytes | semaphore, mutex, rwlock, condvar, barrier, once | typed (channels and tasks that
+ * the compiler checks: start there).
  *
  * How to read them. Above each function stand six labels, always these, always in this order:
  *     Context:  who may call it, whether it may wait, what may run at the same time
@@ -35,6 +35,7 @@
 #include <runnel/base.h>
 #include <runnel/blocking.h>
 #include <runnel/broadcast.h>
+#include <runnel/bytes.h>
 #include <runnel/cancel.h>
 #include <runnel/channel.h>
 #include <runnel/clock.h>
