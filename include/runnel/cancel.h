@@ -39,7 +39,7 @@
  *                    and by those to whom it was lent, while that handle is not dropped.
  * Closing:           every rn_shield_enter has its rn_shield_leave in the same task. Every token that was made or
  *                    cloned is dropped once; dropping requests nothing, and a child outlives its parent.
- * Costs:             one load a wait. A token has 128 bytes, and takes its parent's lock when it is made and dropped.
+ * Costs:             one load a wait. A token has 96 bytes, and takes its parent's lock when it is made and dropped.
  *                    A request visits each token below, with one lock at a time. No timer runs for a deadline.
  * Another shape:     "please finish what you have, then stop" is state: a watch (watch.h).
  */

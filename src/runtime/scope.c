@@ -323,10 +323,11 @@ static void enter(struct scope *scope, struct rn__party *opener)
     }
     rn__lock_acquire(lock);
     opener->scope = &scope->shared;
-    scope->above = rn__load_acquire(&opener->cause); /* PARTY-9 */
+    const int32_t cause = rn__load_acquire(&opener->cause); /* PARTY-9 */
+    scope->above = cause;
     rn__lock_release(lock);
-    if (scope->above != 0)
-        cancel_scope(scope, scope->above, RN_ECANCELED);
+    if (cause != 0)
+        cancel_scope(scope, cause, RN_ECANCELED);
 }
 
 void rn__scope_open(rn_scope *public_scope, const rn_scope_opts *opts, const char *where)

@@ -163,3 +163,54 @@ SCOPED(scope_close_drops_what_nobody_took)
         CHECK_RC(rn_task_name(last, name, sizeof name), RN_EINVAL); /* gone */
     }
 }
+
+/* -- as many come as go ------------------------------------------------------------------------------------------ */
+
+SCOPED(scope_next_may_alternate_with_spawn)
+{
+    rn_ended ended;
+    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT);
+    REQUIRE(rn_scope_spawn(&s, fail_with, NULL) == 0);
+    REQUIRE(rn_scope_spawn(&s, fail_with, NULL) == 0);
+    for (int i = 0; i < MANY; i++) {
+        CHECK_RC(rn_scope_next(&s, &ended), 0);
+        REQUIRE(rn_scope_spawn(&s, fail_with, NULL) == 0);
+    }
+    CHECK_RC(rn_scope_next(&s, &ended), 0);
+    CHECK_RC(rn_scope_next(&s, &ended), 0);
+    CHECK_RC(rn_scope_next(&s, &ended), RN_EMPTY);
+    CHECK_RC(rn_scope_close(&s), 0);
+}
+
+SCOPED(scope_next_gives_those_that_were_cancelled_too)
+{
+    struct sleeper sleepers[MANY];
+    rn_task tasks[MANY];
+    rn_ended ended;
+    int cancelled = 0, done = 0, rc;
+    memset(sleepers, 0, sizeof sleepers);
+    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    for (int i = 0; i < MANY; i++) {
+        rn_fn *fn = i % 2 == 0 ? fail_with : sleep_till_cancelled;
+        REQUIRE(rn_scope_spawn_with(&s, &tasks[i], fn, i % 2 == 0 ? NULL : &sleepers[i], NULL) == 0);
+        if (i % 4 == 1)
+            rn_task_cancel(tasks[i], 0); /* half of those that sleep, one by one */
+    }
+    while (done < MANY / 2 || cancelled < MANY / 4) {
+        CHECK_RC(rn_scope_next(&s, &ended), 0);
+        CHECK(ended.result == 0 || ended.result == RN_ECANCELED);
+        done += ended.result == 0;
+        cancelled += ended.result != 0;
+    }
+    CHECK_RC(rn_scope_try_next(&s, &ended), RN_EAGAIN);
+    rn_scope_cancel(&s, 0); /* and the others at once */
+    rn_shield_enter();
+    while ((rc = rn_scope_next(&s, &ended)) == 0) {
+        CHECK_RC(ended.result, RN_ECANCELED);
+        cancelled++;
+    }
+    rn_shield_leave();
+    CHECK_RC(rc, RN_EMPTY);
+    CHECK_EQ(cancelled, MANY / 2);
+    CHECK_RC(rn_scope_close(&s), RN_ECANCELED); /* the first of them failed with that */
+}
