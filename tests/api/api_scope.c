@@ -94,7 +94,7 @@ SCOPED(scope_spawn_with_gives_a_handle_that_cannot_be_joined)
 {
     struct sleeper sleeper = {0};
     rn_task task;
-    SCOPE_IN(s, .flags = RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_KEEP_GOING);
     CHECK_RC(rn_scope_spawn_with(&s, &task, sleep_till_cancelled, &sleeper, &(rn_spawn_opts){.name = "one"}), 0);
     char name[8];
     CHECK_RC(rn_task_name(task, name, sizeof name), 0);
@@ -140,7 +140,7 @@ SCOPED(scope_failure_may_be_a_positive_number)
 SCOPED(scope_that_keeps_going_cancels_nobody_and_tells_the_first_failure)
 {
     uint32_t count = 0;
-    SCOPE_IN(s, .flags = RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_KEEP_GOING);
     CHECK_RC(rn_scope_spawn(&s, fail_with, AS_ARG(FAILURE)), 0);
     WAIT_UNTIL(rn_scope_running(&s) == 0);
     CHECK_RC(rn_scope_spawn(&s, fail_with, AS_ARG(FAILURE - 1)), 0);
@@ -381,7 +381,7 @@ static int be_one_of(void *arg)
 SCOPED(scope_with_max_running_runs_no_more_at_once)
 {
     crowd.now = crowd.most = crowd.all = 0;
-    SCOPE_IN(s, .max_running = 3);
+    SCOPE_WITH(s, .max_running = 3);
     for (int i = 0; i < 4 * MANY; i++)
         CHECK_RC(rn_scope_spawn(&s, be_one_of, NULL), 0);
     CHECK_RC(rn_scope_close(&s), 0);
@@ -392,9 +392,9 @@ SCOPED(scope_with_max_running_runs_no_more_at_once)
 SCOPED(scope_with_max_running_is_left_by_a_spawn_that_is_cancelled)
 {
     struct sleeper sleeper = {0};
-    SCOPE_IN(s, .max_running = 1);
+    SCOPE_WITH(s, .max_running = 1);
     CHECK_RC(rn_scope_spawn(&s, sleep_till_cancelled, &sleeper), 0);
-    SCOPE_IN(limit, .deadline = rn_in_ms(5));
+    SCOPE_WITH(limit, .deadline = rn_in_ms(5));
     CHECK_RC(rn_scope_spawn(&s, count_one, NULL), RN_ECANCELED); /* count_one would crash */
     CHECK_RC(rn_scope_close(&limit), RN_ETIMEDOUT);
     CHECK_EQ(rn_scope_running(&s), 1);
@@ -407,10 +407,10 @@ SCOPED(scope_with_max_running_is_left_by_a_spawn_that_is_cancelled)
 SCOPED(scope_options_that_make_no_sense_are_told_by_spawn_and_close)
 {
     uint32_t count = 0;
-    SCOPE_IN(flags, .flags = 1u << 7);
+    SCOPE_WITH(flags, .flags = 1u << 7);
     CHECK_RC(rn_scope_spawn(&flags, count_one, &count), RN_EINVAL);
     CHECK_RC(rn_scope_close(&flags), RN_EINVAL);
-    SCOPE_IN(reserved, .reserved = {0, 1});
+    SCOPE_WITH(reserved, .reserved = {0, 1});
     CHECK_RC(rn_scope_spawn(&reserved, count_one, &count), RN_EINVAL);
     CHECK_RC(rn_scope_close(&reserved), RN_EINVAL);
     SCOPE_IN(s);

@@ -21,7 +21,7 @@ SCOPED(scope_next_gives_the_tasks_in_the_order_in_which_they_end)
     struct runner runners[4] = {{0, 1}, {0, 2}, {0, 3}, {0, 4}};
     static const size_t order[] = {2, 0, 3, 1};
     rn_ended ended;
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
     for (size_t i = 0; i < RN_COUNT(runners); i++)
         REQUIRE(rn_scope_spawn(&s, run_when_told, &runners[i]) == 0);
     CHECK_RC(rn_scope_try_next(&s, &ended), RN_EAGAIN);
@@ -44,7 +44,7 @@ SCOPED(scope_next_waits_for_the_next_to_end)
 {
     rn_ended ended;
     uint64_t sum = 0;
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
     for (intptr_t i = 1; i <= MANY; i++)
         REQUIRE(rn_scope_spawn(&s, fail_with, AS_ARG(i)) == 0);
     int rc;
@@ -68,7 +68,7 @@ SCOPED(scope_next_tells_tasks_apart_by_their_id)
     rn_task tasks[2];
     rn_ended ended;
     int numbers[] = {5, 6};
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
     for (int i = 0; i < 2; i++)
         REQUIRE(rn_scope_spawn_copy(&s, &tasks[i], hand_over, &numbers[i], sizeof numbers[i], NULL) == 0);
     for (int i = 0; i < 2; i++) {
@@ -86,7 +86,7 @@ SCOPED(scope_next_of_a_task_that_nobody_may_join)
     struct runner runner = {0, 7};
     rn_task task;
     rn_ended ended;
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
     REQUIRE(rn_scope_spawn_with(&s, &task, run_when_told, &runner, NULL) == 0);
     CHECK_RC(rn_join(task, NULL), RN_EBUSY);
     rn_task_drop(task); /* nothing */
@@ -101,7 +101,7 @@ SCOPED(scope_next_is_a_case_of_a_select)
     struct runner runner = {0, 0};
     rn_notify never = {0};
     rn_ended ended = {.id = 1};
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT);
     REQUIRE(rn_scope_spawn(&s, run_when_told, &runner) == 0);
     rn_case cases[] = {rn_notify_wait_case(&never), rn_scope_next_case(&s, &ended), rn_scope_next_case(NULL, NULL)};
     CHECK_RC(rn_try_select(cases, 3), RN_EAGAIN);
@@ -135,7 +135,7 @@ SCOPED(scope_next_is_cancelled_by_the_first_failure)
 {
     struct sleeper sleeper = {0};
     rn_ended ended;
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT);
     REQUIRE(rn_scope_spawn(&s, sleep_till_cancelled, &sleeper) == 0);
     REQUIRE(rn_scope_spawn(&s, fail_with, AS_ARG(FAILURE)) == 0);
     int rc, taken = 0;
@@ -155,7 +155,7 @@ SCOPED(scope_close_drops_what_nobody_took)
 {
     for (int round = 0; round < 20; round++) {
         rn_task last = RN_NO_TASK;
-        SCOPE_IN(s, .flags = RN_SCOPE_COLLECT);
+        SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT);
         for (int i = 0; i < MANY; i++)
             REQUIRE(rn_scope_spawn_with(&s, &last, fail_with, NULL, NULL) == 0);
         CHECK_RC(rn_scope_close(&s), 0);
@@ -169,7 +169,7 @@ SCOPED(scope_close_drops_what_nobody_took)
 SCOPED(scope_next_may_alternate_with_spawn)
 {
     rn_ended ended;
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT);
     REQUIRE(rn_scope_spawn(&s, fail_with, NULL) == 0);
     REQUIRE(rn_scope_spawn(&s, fail_with, NULL) == 0);
     for (int i = 0; i < MANY; i++) {
@@ -189,7 +189,7 @@ SCOPED(scope_next_gives_those_that_were_cancelled_too)
     rn_ended ended;
     int cancelled = 0, done = 0, rc;
     memset(sleepers, 0, sizeof sleepers);
-    SCOPE_IN(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
+    SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT | RN_SCOPE_KEEP_GOING);
     for (int i = 0; i < MANY; i++) {
         rn_fn *fn = i % 2 == 0 ? fail_with : sleep_till_cancelled;
         REQUIRE(rn_scope_spawn_with(&s, &tasks[i], fn, i % 2 == 0 ? NULL : &sleepers[i], NULL) == 0);

@@ -8,7 +8,7 @@ enum { CAUSE = -20016, SOON_MS = 5 };
 
 SCOPED(scope_deadline_ends_the_waits_of_its_opener)
 {
-    SCOPE_IN(s, .deadline = rn_in_ms(SOON_MS));
+    SCOPE_WITH(s, .deadline = rn_in_ms(SOON_MS));
     CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
     CHECK_EQ(rn_cancelled(), RN_ETIMEDOUT);
     CHECK_RC(rn_sleep_ms(0), RN_ECANCELED); /* and again, at entry */
@@ -20,7 +20,7 @@ SCOPED(scope_deadline_ends_the_waits_of_its_opener)
 SCOPED(scope_deadline_ends_the_waits_of_its_tasks_and_of_theirs)
 {
     struct sleeper sleepers[2] = {{0}, {0}};
-    SCOPE_IN(s, .deadline = rn_in_ms(SOON_MS));
+    SCOPE_WITH(s, .deadline = rn_in_ms(SOON_MS));
     for (int i = 0; i < 2; i++)
         CHECK_RC(rn_scope_spawn(&s, sleep_till_cancelled, &sleepers[i]), 0);
     CHECK_RC(rn_scope_close(&s), RN_ETIMEDOUT);
@@ -31,11 +31,11 @@ SCOPED(scope_deadline_ends_the_waits_of_its_tasks_and_of_theirs)
 SCOPED(scope_deadline_is_no_deadline_of_a_call)
 {
     rn_notify notify = {0};
-    SCOPE_IN(s, .deadline = rn_in_s(3600));
+    SCOPE_WITH(s, .deadline = rn_in_s(3600));
     CHECK_RC(rn_notify_wait_until(&notify, rn_in_ms(1)), RN_ETIMEDOUT);
     CHECK_EQ(rn_cancelled(), 0);
     CHECK_RC(rn_scope_close(&s), 0);
-    SCOPE_IN(past, .deadline = rn_in_ms(1));
+    SCOPE_WITH(past, .deadline = rn_in_ms(1));
     CHECK_RC(rn_notify_wait_until(&notify, rn_in_s(3600)), RN_ECANCELED);
     CHECK_RC(rn_scope_close(&past), RN_ETIMEDOUT);
 }
@@ -43,7 +43,7 @@ SCOPED(scope_deadline_is_no_deadline_of_a_call)
 SCOPED(scope_deadline_ends_a_select)
 {
     rn_notify notify = {0};
-    SCOPE_IN(s, .deadline = rn_in_ms(SOON_MS));
+    SCOPE_WITH(s, .deadline = rn_in_ms(SOON_MS));
     rn_case cases[] = {rn_notify_wait_case(&notify), rn_deadline_case(rn_in_s(3600))};
     CHECK_RC(rn_select(cases, 2), RN_ECANCELED);
     CHECK_RC(rn_select_until(cases, 2, rn_in_s(3600)), RN_ECANCELED);
@@ -53,7 +53,7 @@ SCOPED(scope_deadline_ends_a_select)
 SCOPED(scope_deadline_does_not_reach_shields_and_uncancellable_waits)
 {
     rn_mutex mutex = {0};
-    SCOPE_IN(s, .deadline = rn_in_ms(0));
+    SCOPE_WITH(s, .deadline = rn_in_ms(0));
     rn_shield_enter();
     CHECK_RC(rn_sleep_ms(1), 0);
     rn_shield_leave();
@@ -65,16 +65,16 @@ SCOPED(scope_deadline_does_not_reach_shields_and_uncancellable_waits)
 
 SCOPED(scope_inside_of_another_has_the_sooner_deadline)
 {
-    SCOPE_IN(outer, .deadline = rn_in_ms(SOON_MS));
+    SCOPE_WITH(outer, .deadline = rn_in_ms(SOON_MS));
     {
-        SCOPE_IN(inner, .deadline = rn_in_s(3600));
+        SCOPE_WITH(inner, .deadline = rn_in_s(3600));
         CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
         CHECK_RC(rn_scope_close(&inner), RN_ECANCELED); /* what is around it */
     }
     CHECK_RC(rn_scope_close(&outer), RN_ETIMEDOUT);
-    SCOPE_IN(patient, .deadline = rn_in_s(3600));
+    SCOPE_WITH(patient, .deadline = rn_in_s(3600));
     {
-        SCOPE_IN(inner, .deadline = rn_in_ms(1));
+        SCOPE_WITH(inner, .deadline = rn_in_ms(1));
         CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
         CHECK_RC(rn_scope_close(&inner), RN_ETIMEDOUT);
     }
@@ -92,7 +92,7 @@ static int open_inside(void *arg)
 SCOPED(scope_deadline_holds_in_the_scopes_of_its_tasks)
 {
     struct sleeper sleeper = {0};
-    SCOPE_IN(s, .deadline = rn_in_ms(SOON_MS));
+    SCOPE_WITH(s, .deadline = rn_in_ms(SOON_MS));
     CHECK_RC(rn_scope_spawn(&s, open_inside, &sleeper), 0);
     CHECK_RC(rn_scope_close(&s), RN_ETIMEDOUT);
     CHECK_EQ(sleeper.cause, RN_ETIMEDOUT);
@@ -100,7 +100,7 @@ SCOPED(scope_deadline_holds_in_the_scopes_of_its_tasks)
 
 SCOPED(scope_deadline_counts_though_nobody_noticed)
 {
-    SCOPE_IN(s, .deadline = rn_in_ms(0));
+    SCOPE_WITH(s, .deadline = rn_in_ms(0));
     CHECK_RC(rn_scope_close(&s), RN_ETIMEDOUT);
 }
 
@@ -126,7 +126,7 @@ SCOPED(scope_with_a_token_is_cancelled_by_it)
     RN_MUST(rn_cancel_new(&button));
     struct press press = {button, &sleeper};
     struct actor *actor = actor_start(press_when_begun, &press);
-    SCOPE_IN(s, .cancel = button);
+    SCOPE_WITH(s, .cancel = button);
     CHECK_RC(rn_scope_spawn(&s, sleep_till_cancelled, &sleeper), 0);
     CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
     CHECK_EQ(rn_cancelled(), CAUSE);
@@ -141,7 +141,7 @@ SCOPED(scope_with_a_token_hears_a_request_to_its_parent)
     rn_cancel *root, *child;
     RN_MUST(rn_cancel_new(&root));
     RN_MUST(rn_cancel_child(&child, root));
-    SCOPE_IN(s, .cancel = child);
+    SCOPE_WITH(s, .cancel = child);
     rn_cancel_drop(child); /* the scope has its own handle */
     CHECK_RC(rn_sleep_ms(0), 0);
     rn_cancel_request(root, CAUSE);
@@ -155,7 +155,7 @@ SCOPED(scope_with_a_cancelled_token_is_cancelled_from_the_beginning)
     RN_AUTO(rn_cancel) button = NULL;
     RN_MUST(rn_cancel_new(&button));
     rn_cancel_request(button, CAUSE);
-    SCOPE_IN(s, .cancel = button);
+    SCOPE_WITH(s, .cancel = button);
     CHECK_EQ(rn_cancelled(), CAUSE);
     CHECK_RC(rn_sleep_ms(0), RN_ECANCELED);
     CHECK_RC(rn_scope_close(&s), CAUSE);
@@ -165,7 +165,7 @@ SCOPED(scope_that_is_closed_does_not_hear_its_token)
 {
     RN_AUTO(rn_cancel) button = NULL;
     RN_MUST(rn_cancel_new(&button));
-    SCOPE_IN(s, .cancel = button);
+    SCOPE_WITH(s, .cancel = button);
     CHECK_RC(rn_scope_close(&s), 0);
     rn_cancel_request(button, CAUSE);
     CHECK_RC(rn_sleep_ms(0), 0);
@@ -176,7 +176,7 @@ SCOPED(scope_with_a_token_has_its_deadline_too)
 {
     RN_AUTO(rn_cancel) button = NULL;
     RN_MUST(rn_cancel_child_until(&button, NULL, rn_in_ms(SOON_MS)));
-    SCOPE_IN(s, .cancel = button, .deadline = rn_in_s(3600));
+    SCOPE_WITH(s, .cancel = button, .deadline = rn_in_s(3600));
     CHECK_RC(rn_sleep_until(RN_FOREVER), RN_ECANCELED);
     CHECK_EQ(rn_cancelled(), RN_ETIMEDOUT);
     CHECK_RC(rn_scope_close(&s), RN_ETIMEDOUT);

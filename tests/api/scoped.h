@@ -20,8 +20,9 @@
     }                                                                                                                \
     static void scoped_##id(rn_runtime *runtime)
 
-/* A scope with these members of rn_scope_opts, or none. */
-#define SCOPE_IN(name, ...) RN_SCOPE_WITH(name, &(rn_scope_opts){.runtime = runtime, ##__VA_ARGS__})
+/* A scope; and one with these members of rn_scope_opts. */
+#define SCOPE_IN(name) RN_SCOPE_WITH(name, &(rn_scope_opts){.runtime = runtime})
+#define SCOPE_WITH(name, ...) RN_SCOPE_WITH(name, &(rn_scope_opts){.runtime = runtime, __VA_ARGS__})
 
 /* -- what tasks of a scope do ------------------------------------------------------------------------------------ */
 

@@ -38,7 +38,7 @@ static int press(void *arg)
 
 static int scope_under_button(rn_runtime *runtime, rn_cancel *token)
 {
-    SCOPE_IN(s, .cancel = token);
+    SCOPE_WITH(s, .cancel = token);
     for (int i = 0; i < TASKS; i++)
         RN_MUST(rn_scope_spawn(&s, i % 2 == 0 ? sleep_a_moment : sleep_inside, NULL));
     return rn_scope_close(&s);
@@ -124,7 +124,7 @@ SCOPED(stress_scope_collects_every_task_once_whatever_ends_it)
     while (failed < EACH_OUTCOME || timed_out < EACH_OUTCOME || all_well < EACH_OUTCOME) {
         int taken = 0, rc;
         rn_ended ended;
-        SCOPE_IN(s, .flags = RN_SCOPE_COLLECT, .deadline = rn_in_us((int64_t)(rn__random_next(&state) % 1000)));
+        SCOPE_WITH(s, .flags = RN_SCOPE_COLLECT, .deadline = rn_in_us((int64_t)(rn__random_next(&state) % 1000)));
         for (int i = 0; i < TASKS; i++) {
             const intptr_t number = (intptr_t)(rn__random_next(&state) % 1000) * 3 +
                                     (rn__random_next(&state) % 8 != 0);
@@ -154,7 +154,7 @@ SCOPED(stress_scope_places_are_all_given_back)
     uint64_t state = test_seed();
     for (int round = 0; round < 60; round++) {
         uint32_t spawned = 0;
-        SCOPE_IN(s, .max_running = 2, .deadline = rn_in_us((int64_t)(rn__random_next(&state) % 1000)));
+        SCOPE_WITH(s, .max_running = 2, .deadline = rn_in_us((int64_t)(rn__random_next(&state) % 1000)));
         while (spawned < 4 * TASKS && rn_scope_spawn(&s, sleep_inside, NULL) == 0)
             spawned++;
         const int rc = rn_scope_close(&s);
