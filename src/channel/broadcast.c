@@ -110,8 +110,10 @@ static void serve_parked(struct rn__broadcast *channel, struct rn__wakes *wakes)
     }
 }
 
-void rn__broadcast_publish(struct rn__broadcast *channel, const void *message, struct rn__node *node,
-                           struct rn__residue *residue, struct rn__wakes *wakes)
+/* Inlined into the send that never waits, which is the fast one. */
+__attribute__((always_inline)) static inline void publish(struct rn__broadcast *channel, const void *message,
+                                                          struct rn__node *node, struct rn__residue *residue,
+                                                          struct rn__wakes *wakes)
 {
     struct rn__history *history = &channel->history;
     const bool laps = RN__UNLIKELY(channel->slowest <= history->begin) &&
@@ -121,6 +123,12 @@ void rn__broadcast_publish(struct rn__broadcast *channel, const void *message, s
     if (laps)
         residue->given_up = rn__broadcast_cut_off(channel, wakes);
     serve_parked(channel, wakes);
+}
+
+void rn__broadcast_publish(struct rn__broadcast *channel, const void *message, struct rn__node *node,
+                           struct rn__residue *residue, struct rn__wakes *wakes)
+{
+    publish(channel, message, node, residue, wakes);
 }
 
 /* Under the lock, which it may leave before anything has happened. */
@@ -137,7 +145,7 @@ static int send_now(struct rn__broadcast *channel, const void *message, struct r
         rn__nodes_put(&history->nodes, node);
         return RN_NOBODY;
     }
-    rn__broadcast_publish(channel, message, node, residue, wakes);
+    publish(channel, message, node, residue, wakes);
     return 0;
 }
 
@@ -164,7 +172,8 @@ int rn_broadcast_send(rn_broadcast_tx *tx, const void *msg)
     const int rc = send_now(channel, msg, &residue, &wakes);
     rn__lock_release(&channel->lock);
     rn__wakes_run(&wakes);
-    rn__broadcast_clear(channel, residue);
+    if (residue.overwritten != NULL || RN__UNLIKELY(residue.given_up != 0))
+        rn__broadcast_clear(channel, residue);
     return rc;
 }
 
@@ -241,7 +250,8 @@ static void let_senders_on(struct rn__broadcast *channel, struct rn__wakes *wake
         rn__broadcast_serve_line(channel, wakes);
 }
 
-static int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
+/* Inlined into the receive of one, and a function of its own for the cases. */
+__attribute__((always_inline)) static inline int attempt_now(struct rn__operation *operation, struct rn__wakes *wakes)
 {
     struct receive *receive = rn__container_of(operation, struct receive, operation);
     rn_broadcast_rx *rx = receive->rx;
