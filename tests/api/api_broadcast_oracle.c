@@ -171,7 +171,7 @@ enum form { SEND, GIVE, TRY, UNTIL };
 /* Where the first two would have to wait, one of the others. */
 static enum form any_form(struct game *game)
 {
-    const uint64_t form = any(game, 4);
+    const unsigned form = (unsigned)any(game, 4);
     return is_blocked(&game->oracle) ? TRY + form % 2 : SEND + form;
 }
 
