@@ -493,9 +493,9 @@ void rn__scope_task_ended(struct rn__scope *shared, struct rn__task *task, int r
     const bool taken = collects && collect(scope, task, &wakes);
     leave_place(scope, &wakes);
     rn__lock_release(&scope->lock);
-    rn__wakes_run(&wakes);
     if (taken)
-        rn__task_forget(task);
+        rn__task_forget(task); /* before the taker knows: to those who hold its handle it is gone */
+    rn__wakes_run(&wakes);
 }
 
 /* -------------------------------------------------------------------------------------------------- collecting -- */
