@@ -2,8 +2,8 @@
 /* runnel.c - the composition root: the one file that may know every layer, and wires what must not know each other.
  *
  * There is no constructor and no start function: parts initialise themselves at their first use. What is left for
- * here happens once, when the first runtime is made: who answers for a stack that overflowed, what
- * a forked child must forget, and who is roused when the clock is paused.
+ * here happens once, when the first runtime is made: who answers for a stack that overflowed, and
+ * who is roused when the clock is paused.
  */
 #include "fiber/stack.h"
 #include "runtime/runtime.h"
@@ -46,17 +46,8 @@ static size_t describe_owner(void *owner, char *bytes, size_t size)
     return text.length;
 }
 
-/* The child of a fork has one thread, which is nobody's worker, whatever called fork(). */
-static void after_fork_in_child(void)
-{
-    rn__party_forget_caller();
-    rn__worker_forget_caller();
-    rn__clock_forget_all();
-}
-
 void rn__compose(void)
 {
-    (void)rn__platform_after_fork_in_child(after_fork_in_child);
     rn__stack_report_overflows(describe_owner);
     rn__clock_on_pause(rn__workers_rouse);
 }

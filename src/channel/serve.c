@@ -26,7 +26,10 @@ static bool run(struct rn__handler *handler, rn_handler_fn *fn, void *ctx, int *
         *result = rc == RN_CLOSED ? 0 : rc;
         if (rc != 0)
             break;
+        const uint32_t process = rn__process;
         *result = rn__handler_call_user(handler, fn, message, ctx);
+        if (RN__UNLIKELY(process != rn__process)) /* it has forked, and this is the child, which serves nobody */
+            return true;
         if (*result != 0)
             break;
         rn__budget_spend(self);

@@ -89,11 +89,26 @@ size_t rn__stack_round(size_t size)
     return rounded;
 }
 
+static void before_fork(void)
+{
+    for (size_t i = 0; i < CLASSES; i++)
+        rn__lock_acquire(&classes[i].lock);
+}
+
+static void after_fork(bool in_child)
+{
+    (void)in_child; /* whoever stood on a stack that was attached is gone, and the stack with it */
+    for (size_t i = 0; i < CLASSES; i++)
+        rn__lock_release(&classes[i].lock);
+}
+
 struct rn__stack_class *rn__stack_class_of(size_t size)
 {
+    static struct rn__at_fork part = {.before = before_fork, .after = after_fork};
     const size_t rounded = rn__stack_round(size);
     if (rounded == 0)
         return NULL;
+    rn__platform_at_fork(&part);
     return &classes[__builtin_ctzll(rounded / RN__STACK_MIN)];
 }
 

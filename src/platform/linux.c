@@ -6,6 +6,7 @@
  *
  * Edges
  *   FAULT-1 rn__platform_on_fault() release -> FAULT-2 on_signal() acquire: all that the reporter reads
+ *   FORK-1 rn__platform_at_fork() release -> FORK-2 rn__platform_at_fork() acquire: the handlers are installed
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -310,9 +312,14 @@ bool rn__platform_thread_exit_value(void *value)
     return pthread_setspecific(exit_key, value) == 0;
 }
 
-bool rn__platform_after_fork_in_child(void (*fn)(void))
+uint32_t rn__platform_thread_count(void)
 {
-    return pthread_atfork(NULL, NULL, fn) == 0;
+    const int saved = errno;
+    struct stat folder;
+    /* A folder for each thread, and like every folder a link from each of them, its own name and `.`. */
+    const bool known = stat("/proc/self/task", &folder) == 0 && folder.st_nlink > 2;
+    errno = saved;
+    return known ? (uint32_t)folder.st_nlink - 2 : 0;
 }
 
 void rn__platform_exit(int status)
@@ -536,4 +543,76 @@ void rn__platform_fault_stack_undo(void *handle)
     (void)sigaltstack(&none, NULL);
     rn__platform_unmap(handle, fault_stack_size());
     errno = saved;
+}
+
+/* -- fork ------------------------------------------------------------------------------------------------------ */
+
+/* The lock is held from before() to after(), and is the first of all: two threads that fork at the same time come one
+ * after the other. */
+static struct {
+    struct rn__lock lock;
+    struct rn__at_fork *parts;
+    uint32_t installed;
+} at_fork;
+
+/* Two threads may have installed the handlers at the same time: the outermost of each kind does the work. */
+static RN__THREAD_LOCAL uint32_t fork_depth;
+
+static void before_fork(void)
+{
+    if (fork_depth++ > 0)
+        return;
+    rn__lock_acquire(&at_fork.lock);
+    for (struct rn__at_fork *part = at_fork.parts; part != NULL; part = part->next)
+        part->before();
+    rn__lock_acquire(&exit_lock);
+    rn__lock_acquire(&fault_lock);
+}
+
+static void after_fork(bool in_child)
+{
+    rn__lock_release(&fault_lock);
+    rn__lock_release(&exit_lock);
+    for (struct rn__at_fork *part = at_fork.parts; part != NULL; part = part->next)
+        part->after(in_child);
+    rn__lock_release(&at_fork.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    if (--fork_depth == 0)
+        after_fork(false);
+}
+
+static void after_fork_in_child(void)
+{
+    if (--fork_depth > 0)
+        return;
+    rn__process += RN__LOCK_STATE + 1;
+    after_fork(true);
+}
+
+/* Not under our lock: the C library may hold one of its own while it calls the handlers. */
+static void install_fork_handlers(void)
+{
+    if (rn__load_acquire(&at_fork.installed) != 0) /* FORK-2 */
+        return;
+    const int saved = errno;
+    if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0)
+        rn__store_release(&at_fork.installed, 1); /* FORK-1 */
+    errno = saved;
+}
+
+void rn__platform_at_fork(struct rn__at_fork *part)
+{
+    install_fork_handlers();
+    if (rn__load_acquire(&part->is_known) != 0) /* FORK-2 */
+        return;
+    rn__lock_acquire(&at_fork.lock);
+    if (rn__load_relaxed(&part->is_known) == 0) { /* rlx: under the lock */
+        part->next = at_fork.parts;
+        at_fork.parts = part;
+        rn__store_release(&part->is_known, 1); /* FORK-1 */
+    }
+    rn__lock_release(&at_fork.lock);
 }

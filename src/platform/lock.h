@@ -7,6 +7,10 @@
  * single CPU: the holder could not run meanwhile) and then sleeps in the kernel, so that a holder that lost its CPU
  * or has a lower priority gets on.
  *
+ * A lock that is held says in which process: the word has the process's number in its upper bits. A thread of the
+ * parent that held one at the moment of a fork does not exist in the child, so nobody would ever open the child's
+ * copy, and what it protects is half changed. Whoever comes to such a lock finds that out instead of waiting.
+ *
  *                  try                              mark_contended
  *        FREE ------------> HELD        FREE, HELD ----------------> CONTENDED (held, somebody may sleep)
  *          ^                 |  release                                  |
@@ -26,7 +30,11 @@ struct rn__lock {
     uint32_t word;
 };
 
-enum { RN__LOCK_FREE, RN__LOCK_HELD, RN__LOCK_CONTENDED };
+enum { RN__LOCK_FREE, RN__LOCK_HELD, RN__LOCK_CONTENDED, RN__LOCK_STATE = 3 };
+
+/* How many forks lie between this process and the first one that counted, times four: room for the state of a lock.
+ * Written in the child of a fork only, by the one thread that there is. */
+extern uint32_t rn__process;
 
 #define RN__LOCK_INIT                                                                                                \
     {                                                                                                                \
@@ -34,19 +42,27 @@ enum { RN__LOCK_FREE, RN__LOCK_HELD, RN__LOCK_CONTENDED };
     }
 
 /* lock.c: everything after a first try that failed. */
-void rn__lock_acquire_slow(struct rn__lock *lock);
+bool rn__lock_enter_slow(struct rn__lock *lock);
+RN__COLD RN__NORETURN void rn__lock_is_lost(void);
 
 /* true: the caller holds it now. */
 static inline bool rn__lock_try(struct rn__lock *lock)
 {
     uint32_t expected = RN__LOCK_FREE;
-    return rn__cas_acquire(&lock->word, &expected, RN__LOCK_HELD); /* LOCK-2 */
+    return rn__cas_acquire(&lock->word, &expected, rn__process | RN__LOCK_HELD); /* LOCK-2 */
 }
 
+/* false: it is lost, a thread of a parent process held it at the fork. */
+static inline bool rn__lock_enter(struct rn__lock *lock)
+{
+    return RN__LIKELY(rn__lock_try(lock)) || rn__lock_enter_slow(lock);
+}
+
+/* For callers without an answer: a lock that is lost ends the process. */
 static inline void rn__lock_acquire(struct rn__lock *lock)
 {
-    if (RN__UNLIKELY(!rn__lock_try(lock)))
-        rn__lock_acquire_slow(lock);
+    if (RN__UNLIKELY(!rn__lock_enter(lock)))
+        rn__lock_is_lost();
 }
 
 /* Once the word is free another thread may take the lock, finish with the object that holds it and free that; so
@@ -55,14 +71,14 @@ static inline void rn__lock_acquire(struct rn__lock *lock)
 static inline void rn__lock_release(struct rn__lock *lock)
 {
     uint32_t before = rn__exchange_release(&lock->word, RN__LOCK_FREE); /* LOCK-1 */
-    if (RN__UNLIKELY(before == RN__LOCK_CONTENDED))
+    if (RN__UNLIKELY((before & RN__LOCK_CONTENDED) != 0))
         rn__platform_futex_wake(&lock->word, 1);
 }
 
 /* For the slow path: takes the lock if it was free (true), and says in any case that somebody may sleep on it. */
 static inline bool rn__lock_mark_contended(struct rn__lock *lock)
 {
-    return rn__exchange_acquire(&lock->word, RN__LOCK_CONTENDED) == RN__LOCK_FREE; /* LOCK-3 */
+    return rn__exchange_acquire(&lock->word, rn__process | RN__LOCK_CONTENDED) == RN__LOCK_FREE; /* LOCK-3 */
 }
 
 /* Only a hint: true again or not true any more by the time the caller acts on it. */

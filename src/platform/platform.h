@@ -83,8 +83,24 @@ bool rn__platform_at_thread_exit(void (*fn)(void *value));
 /* Only after the above said true. false: out of memory, fn will not be called for this thread. */
 bool rn__platform_thread_exit_value(void *value);
 
-/* fn() is called in the child after each fork(), by the only thread there is. false: out of memory. */
-bool rn__platform_after_fork_in_child(void (*fn)(void));
+/* A part of the library that has short locks, or other state, of the whole process. Around each fork() the forking
+ * thread calls before(), which takes them, and then, in parent and child, after(), which gives them back: the child
+ * gets none that is held, and nothing half changed. In the child after() also forgets what was the parent's: it runs
+ * on the only thread there is, and may use what is async-signal-safe. */
+struct rn__at_fork {
+    void (*before)(void);
+    void (*after)(bool in_child);
+    struct rn__at_fork *next;
+    uint32_t is_known;
+};
+
+/* Said by each part before it first takes a lock of its own; again is cheap, and does nothing. Such locks are leaves:
+ * no two are held at once, so the order in which the parts are known does not matter. A registration that runs out of
+ * memory is silently tried again next time. */
+void rn__platform_at_fork(struct rn__at_fork *part);
+
+/* Threads of this process, the caller included; 0: the system does not tell. */
+uint32_t rn__platform_thread_count(void);
 
 /* Ends the process at once, without any clean-up. */
 RN__NORETURN void rn__platform_exit(int status);

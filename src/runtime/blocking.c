@@ -143,6 +143,13 @@ static void finish(struct pool_thread *self)
         rn__platform_futex_wake(&pool->finished, 1);
 }
 
+/* After a call of the user's: if that has forked and this is the child, there is nothing to go back to. */
+static void stay_in(uint32_t process, int result)
+{
+    if (RN__UNLIKELY(process != rn__process))
+        rn__platform_exit(result);
+}
+
 /* Under the lock, which is given up meanwhile. */
 static void run_job(struct pool_thread *self, struct rn__blocking_job *job)
 {
@@ -372,7 +379,9 @@ static void run_call(struct rn__blocking_pool *pool, struct rn__blocking_job *qu
     struct rn__wakes wakes = {0};
     job->state = JOB_RUNNING;
     rn__lock_release(&pool->lock);
+    const uint32_t process = rn__process;
     const int result = job->fn(job->arg);
+    stay_in(process, result);
     drop_locals();
     rn__lock_acquire(&pool->lock);
     const bool is_abandoned = job->state == JOB_ABANDONED;
@@ -385,6 +394,7 @@ static void run_call(struct rn__blocking_pool *pool, struct rn__blocking_job *qu
     rn__wakes_run(&wakes);
     if (is_abandoned)
         clean_up(job);
+    stay_in(process, 0);
     rn__lock_acquire(&pool->lock);
 }
 

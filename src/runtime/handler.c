@@ -61,7 +61,10 @@ RN__NOINLINE bool rn__handler_run(struct rn__task *task, const char *scratch, st
                                   int *result)
 {
     memcpy(handler, scratch, sizeof *handler);
-    return handler->kind->run(handler, (rn_handler_fn *)(void (*)(void))task->fn, task->arg, result);
+    const bool ended = handler->kind->run(handler, (rn_handler_fn *)(void (*)(void))task->fn, task->arg, result);
+    if (rn__runtime_is_inherited(task->runtime)) /* it has forked, this is the child: nothing to go back to */
+        rn__platform_exit(*result);
+    return ended;
 }
 
 void rn__handler_rest(struct rn__task *task, const struct rn__handler *handler)

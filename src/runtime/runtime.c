@@ -207,15 +207,42 @@ static void release(struct rn_runtime *runtime, uint32_t wanted)
     rn__free(runtime, sizeof *runtime);
 }
 
+static struct {
+    struct rn__lock lock;
+    bool is_composed;
+    uint32_t process; /* that has made a runtime */
+} once;
+
+static void before_fork(void)
+{
+    rn__lock_acquire(&once.lock);
+    rn__sites_lock();
+    rn__workers_lock();
+}
+
+static void after_fork(bool in_child)
+{
+    if (in_child)
+        rn__workers_disown();
+    rn__workers_unlock();
+    rn__sites_unlock();
+    rn__lock_release(&once.lock);
+}
+
+/* In the child of a fork the rest that is to be forgotten waits until here: most children soon become another
+ * program. */
 static void compose_once(void)
 {
-    static struct rn__lock lock;
-    static bool composed;
-    rn__lock_acquire(&lock);
-    if (!composed)
+    static struct rn__at_fork part = {.before = before_fork, .after = after_fork};
+    rn__platform_at_fork(&part);
+    rn__lock_acquire(&once.lock);
+    if (!once.is_composed)
         rn__compose();
-    composed = true;
-    rn__lock_release(&lock);
+    if (once.process != rn__process)
+        rn__sites_forget_the_living();
+    once.is_composed = true;
+    once.process = rn__process;
+    rn__lock_release(&once.lock);
 }
 
 static int make(struct rn_runtime **out, const rn_runtime_opts *opts, uint32_t wanted)
@@ -227,6 +254,7 @@ static int make(struct rn_runtime **out, const rn_runtime_opts *opts, uint32_t w
     *runtime = (struct rn_runtime){
         .grace_ns = opts->grace_ns == 0 ? DEFAULT_GRACE_NS : opts->grace_ns,
         .on_stuck = opts->on_stuck,
+        .process = rn__process,
         .spinning = rn__platform_usable_cpus() > 1,
         .stack_class = rn__stack_class_of(opts->stack_size == 0 ? DEFAULT_STACK : opts->stack_size),
     };
@@ -449,6 +477,8 @@ int rn_runtime_free(rn_runtime *runtime)
         return 0;
     if (rn__task_current() != NULL || rn__callback_running())
         return RN_EDEADLK;
+    if (rn__runtime_is_inherited(runtime))
+        return RN_FORKED;
     if (runtime->threads < runtime->worker_count)
         return RN_EINVAL;
     if (rn__party_of_caller() == NULL) /* we are going to wait: refuse while nothing has been changed */
@@ -461,6 +491,8 @@ int rn_runtime_wait(rn_runtime *runtime, rn_deadline deadline)
     const struct rn__task *self = rn__task_current();
     if (runtime == NULL)
         return RN_EINVAL;
+    if (rn__runtime_is_inherited(runtime))
+        return RN_FORKED;
     if (self != NULL && self->runtime == runtime)
         return RN_EDEADLK;
     return await_quiet(runtime, deadline, RN__CANCELLABLE);
@@ -476,7 +508,7 @@ uint32_t rn_runtime_workers(const rn_runtime *runtime)
 {
     if (runtime == NULL)
         runtime = rn_runtime_current();
-    return runtime == NULL ? 0 : runtime->worker_count;
+    return runtime == NULL || rn__runtime_is_inherited(runtime) ? 0 : runtime->worker_count;
 }
 
 /* The root of rn_run: worker 0 must come back to its caller when it has returned. */
@@ -492,6 +524,8 @@ static int run_root(void *arg)
 {
     struct root *root = arg;
     root->result = root->fn(root->arg);
+    if (rn__runtime_is_inherited(root->runtime))
+        return root->result;
     rn__store_seq_cst(&root->ended, 1); /* STOP-1 */
     rn__worker_interrupt(root->runtime->workers[0], RN__ATTENTION_RETURN);
     return 0;

@@ -25,6 +25,7 @@ struct rn_runtime {
     uint32_t wanted;   /* length of the array */
     uint32_t threads;  /* workers that have a thread of ours: all, or all but 0 under rn_run */
     uint32_t spinning; /* idle workers may look again for a moment: more than one CPU */
+    uint32_t process;  /* rn__process of the one that made it */
     struct rn__stack_class *stack_class;
     int64_t grace_ns;
     enum rn_on_stuck on_stuck;
@@ -50,6 +51,12 @@ struct rn_runtime {
     struct rn__monitor monitor;
     struct rn__blocking blocking;
 };
+
+/* In the child of a fork: it is the parent's, and nothing of it runs here. */
+static inline bool rn__runtime_is_inherited(const struct rn_runtime *runtime)
+{
+    return RN__UNLIKELY(runtime->process != rn__process);
+}
 
 /* runnel.c: wires the layers; called once, before the first runtime is made. */
 void rn__compose(void);

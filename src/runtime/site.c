@@ -55,6 +55,25 @@ struct rn__site *rn__site_of(rn_site *site)
     return record;
 }
 
+void rn__sites_lock(void)
+{
+    rn__lock_acquire(&sites.lock);
+}
+
+void rn__sites_unlock(void)
+{
+    rn__lock_release(&sites.lock);
+}
+
+void rn__sites_forget_the_living(void)
+{
+    rn__lock_acquire(&sites.lock);
+    for (struct rn__site *site = sites.first; site != NULL; site = site->next)
+        for (uint32_t slot = 0; slot < RN__COUNT(site->live); slot++)
+            rn__store_relaxed(&site->live[slot], 0); /* rlx: see live_on */
+    rn__lock_release(&sites.lock);
+}
+
 /* rlx, all of them: counts and means are hints; a placement by a stale one is still a placement. */
 static uint32_t live_on(const struct rn__site *site, const struct rn__worker *worker)
 {

@@ -52,4 +52,10 @@ void rn__site_enter(struct rn__task *task, struct rn__worker *worker);
 void rn__site_move(struct rn__task *task, struct rn__worker *worker);
 void rn__site_leave(struct rn__task *task);
 
+/* Around a fork: nobody makes a record meanwhile. */
+void rn__sites_lock(void);
+void rn__sites_unlock(void);
+/* In the child: no task of any site lives. What was learned about lifetimes stays. */
+void rn__sites_forget_the_living(void);
+
 #endif

@@ -27,6 +27,8 @@ static int check(const struct rn__task_order *order)
         return RN_EINVAL;
     if (order->runtime == NULL)
         return RN_NO_RUNTIME;
+    if (rn__runtime_is_inherited(order->runtime))
+        return RN_FORKED;
     return opts->place == RN_PLACE_WORKER && opts->worker >= order->runtime->worker_count ? RN_EINVAL : 0;
 }
 

@@ -229,6 +229,8 @@ RN__NOINLINE int rn__task_call(struct rn__task *task, const char *scratch)
         arg = copy;
     }
     const int result = task->fn(arg);
+    if (rn__runtime_is_inherited(task->runtime)) /* it has forked, this is the child: nothing to go back to */
+        rn__platform_exit(result);
     rn__locals_drop(&task->party);
     free_argument(task);
     return result;
@@ -290,9 +292,11 @@ static int join_attempt(struct rn__operation *operation, struct rn__wakes *wakes
 
 static const struct rn__operation_kind join_kind = {.verb = "join", .attempt = join_attempt};
 
-/* Why a handle cannot be joined. */
-static int refusal(uint64_t life)
+/* Why a handle cannot be used. */
+static int refusal(rn_task handle, uint64_t life)
 {
+    if (handle.id != 0 && rn__party_is_inherited(rn__token_index(handle.id)))
+        return RN_FORKED;
     return (life & RN__LIFE_HANDLE) != 0 ? RN_EBUSY : RN_EINVAL;
 }
 
@@ -304,7 +308,7 @@ static inline int join_begin(struct rn__operation *join, rn_task handle)
         return RN_EDEADLK;
     struct rn__task *task = pin(handle, RN__LIFE_HANDLE, RN__LIFE_JOINING, RN__LIFE_JOINING, &life);
     if (task == NULL)
-        return refusal(life);
+        return refusal(handle, life);
     join->lock = &task->lock;
     join->queue = &task->joiners;
     join->object = task;
@@ -447,7 +451,7 @@ int rn_task_name(rn_task handle, char *buffer, size_t size)
     buffer[0] = '\0';
     struct rn__task *task = rn__task_pin(handle);
     if (task == NULL)
-        return RN_EINVAL;
+        return refusal(handle, 0);
     const char *name = rn__task_name(task);
     const size_t length = strnlen(name, size - 1 < RN_TASK_NAME_MAX ? size - 1 : RN_TASK_NAME_MAX);
     memcpy(buffer, name, length);

@@ -111,8 +111,8 @@ struct rn__task_order {
     size_t copy_size; /* > 0: *arg is copied */
     bool copy;
     bool handle;
-    struct rn__scope *scope; /* into which it is spawned; NULL: none */
-    bool collected;          /* by the scope, which is its joiner */
+    struct rn__scope *scope;                 /* into which it is spawned; NULL: none */
+    bool collected;                          /* by the scope, which is its joiner */
     const struct rn__handler_order *handler; /* NULL: a task with a function of its own */
     const rn_spawn_opts *opts;
     struct rn__site *site;

@@ -39,11 +39,6 @@ RN__NOINLINE struct rn__worker *rn__worker_current(void)
     return current;
 }
 
-void rn__worker_forget_caller(void)
-{
-    current = NULL;
-}
-
 /* ------------------------------------------------------------------------------------------------- waking -- */
 
 /* The first that is woken runs next, the others in the order in which they were woken. */
@@ -295,8 +290,6 @@ static bool run(struct rn__worker *worker, struct rn__task *task)
         ended = rn__handler_run(task, worker->argument, &handler, &result);
     else
         result = rn__task_call(task, worker->argument);
-    if (RN__UNLIKELY(current != worker)) /* it has forked, and this is the child: there is nothing to go back to */
-        rn__platform_exit(result);
     worker->dying = task->fiber;
     if (RN__LIKELY(ended))
         rn__task_end(task, result);
@@ -367,6 +360,25 @@ static struct {
 struct rn__worker *rn__worker_in_slot(uint32_t slot)
 {
     return rn__load_acquire(&table.slots[slot]); /* SLOT-2 */
+}
+
+void rn__workers_lock(void)
+{
+    rn__lock_acquire(&table.lock);
+}
+
+void rn__workers_unlock(void)
+{
+    rn__lock_release(&table.lock);
+}
+
+void rn__workers_disown(void)
+{
+    for (uint32_t slot = 0; slot < RN_WORKERS_MAX; slot++) {
+        rn__store_relaxed(&table.slots[slot], NULL); /* rlx: there is only one thread */
+        table.in_use[slot] = false;
+    }
+    current = NULL;
 }
 
 static struct rn__worker *slot_make(uint32_t slot)

@@ -76,8 +76,11 @@ struct rn__worker *rn__worker_current(void);
 /* The worker that has, or had, this slot of the process; NULL: nobody ever had. */
 struct rn__worker *rn__worker_in_slot(uint32_t slot);
 
-/* In the child of a fork there are no workers. */
-void rn__worker_forget_caller(void);
+/* Around a fork: nobody takes or gives back a slot meanwhile. In the child, under that lock, there are no workers,
+ * and the slots of the parent's are not used again. */
+void rn__workers_lock(void);
+void rn__workers_unlock(void);
+void rn__workers_disown(void);
 
 /* A free slot; NULL: none, or out of memory. */
 struct rn__worker *rn__worker_take(struct rn_runtime *runtime, uint32_t number);

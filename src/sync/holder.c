@@ -11,7 +11,10 @@ static RN__THREAD_LOCAL char here;
 RN__NOINLINE uint64_t rn__caller(void)
 {
     const struct rn__party *self = rn__party_current();
-    return self != NULL && self->kind->cancellable ? (uintptr_t)self : (uintptr_t)&here;
+    if (self != NULL && self->kind->cancellable)
+        return (uintptr_t)self;
+    const void *before_fork = rn__party_before_fork(); /* what it locked as a task it may unlock in the child */
+    return before_fork != NULL ? (uintptr_t)before_fork : (uintptr_t)&here;
 }
 
 void rn__begin_as_caller(struct rn__operation *operation)
@@ -26,6 +29,9 @@ void rn__await_surely(struct rn__operation *operation)
     int rc;
     while ((rc = rn__await(operation, RN_FOREVER, RN__UNCANCELLABLE)) == RN_ENOMEM)
         (void)rn__await_deadline(rn_in_ms(1), RN__UNCANCELLABLE);
+    if (rc == RN_FORKED)
+        rn__misused(operation->kind->verb, operation->name,
+                    "it was held when the parent process forked, and nobody is here to give it back");
     if (rc != 0)
         rn__misused(operation->kind->verb, operation->name, "nobody may wait inside a drop or clone function");
 }

@@ -2,6 +2,8 @@
 /* await.c - the one primitive under every call that can wait (walk-through in await.h). */
 #include "wait/await.h"
 
+#include "wait/fork.h"
+
 /* Parks that end by themselves would be for a caller without a frame; those use callback.h. */
 static bool may_park(const struct rn__party *self)
 {
@@ -50,7 +52,8 @@ void rn__budget_spend(struct rn__party *self)
 int rn__attempt(struct rn__operation *operation, int pending)
 {
     struct rn__wakes wakes = {0};
-    rn__lock_acquire(operation->lock);
+    if (RN__UNLIKELY(!rn__lock_enter(operation->lock)))
+        return RN_FORKED;
     const int rc = operation->kind->attempt(operation, &wakes);
     rn__lock_release(operation->lock);
     rn__wakes_run(&wakes);
@@ -64,6 +67,13 @@ void rn__await_describe(struct rn__party *self, const char *verb, const char *na
     rn__store_relaxed(&self->wait_object, object);     /* rlx: as above */
     rn__store_relaxed(&self->wait_deadline, deadline); /* rlx: as above */
     rn__store_relaxed(&self->wait_verb, verb);         /* rlx: as above */
+}
+
+/* rlx, both: the child of a fork reads them, when there is only one thread. */
+void rn__await_stand(struct rn__party *self, struct rn__operation *first, uint32_t count)
+{
+    rn__store_relaxed(&self->standing_count, (uint16_t)count);                 /* rlx: see above */
+    rn__store_relaxed(&self->standing, first == NULL ? NULL : &first->waiter); /* rlx: see above */
 }
 
 /* A limit that is sooner than the deadline is to the caller what a canceller is. */
@@ -107,6 +117,7 @@ static int enlist_and_park(struct rn__operation *operation, struct rn__party *se
                            enum rn__cancelling cancelling, struct rn__wakes *wakes)
 {
     const int64_t until = rn__deadline_ns(deadline);
+    rn__await_stand(self, operation, 1);
     operation->waiter.token = rn__await_arm(self, cancelling);
     operation->waiter.which = 0;
     rn__waitq_push(operation->queue, &operation->waiter);
@@ -114,9 +125,11 @@ static int enlist_and_park(struct rn__operation *operation, struct rn__party *se
     rn__lock_release(operation->lock);
     rn__wakes_run(wakes);
     const uint32_t which = rn__await_park(self, until, cancelling);
+    if (which != 0)
+        rn__operation_leave(operation);
+    rn__await_stand(self, NULL, 0);
     if (which == 0)
         return operation->waiter.result;
-    rn__operation_leave(operation);
     return which == RN__BY_TIMER ? RN_ETIMEDOUT : RN_ECANCELED;
 }
 
@@ -127,7 +140,8 @@ int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__ca
     int rc = entry(self, cancelling);
     if (rc != 0)
         return rc;
-    rn__lock_acquire(operation->lock);
+    if (RN__UNLIKELY(!rn__lock_enter(operation->lock)))
+        return RN_FORKED;
     rc = operation->kind->attempt(operation, &wakes);
     if (RN__LIKELY(rc != RN__PENDING)) {
         rn__lock_release(operation->lock);
@@ -143,6 +157,9 @@ int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__ca
         goto unlock;
     rc = RN_EDEADLK;
     if (!may_park(self))
+        goto unlock;
+    rc = RN_FORKED;
+    if (rn__wait_is_hopeless(self, deadline))
         goto unlock;
     return enlist_and_park(operation, self, deadline, cancelling, &wakes);
 unlock:

@@ -74,7 +74,8 @@ static inline struct rn__operation *rn__operation_of(struct rn__waiter *waiter)
 enum rn__cancelling { RN__UNCANCELLABLE, RN__CANCELLABLE };
 
 /* Waits until the operation has happened and gives its code; or RN_ECANCELED (at entry too), RN_ETIMEDOUT,
- * RN_EDEADLK (called by a callback that may not wait), RN_ENOMEM (a plain thread's first wait): then it has not. */
+ * RN_EDEADLK (called by a callback that may not wait), RN_ENOMEM (a plain thread's first wait), RN_FORKED (in the
+ * child of a fork: the object is lost, or nobody is there to end the wait): then it has not. */
 int rn__await(struct rn__operation *operation, rn_deadline deadline, enum rn__cancelling cancelling);
 
 /* The checks with which each waiting call begins, for those that must do something before they can wait:
@@ -95,6 +96,9 @@ int rn__await_deadline(rn_deadline deadline, enum rn__cancelling cancelling);
 uint64_t rn__await_arm(struct rn__party *self, enum rn__cancelling cancelling);
 void rn__await_describe(struct rn__party *self, const char *verb, const char *name, const void *object,
                         int64_t deadline);
+/* From here on, until it is said again with NULL, the operations (those of an array of cases, or one) may be in
+ * queues. Before arming: whoever is fired may be in a list at once. */
+void rn__await_stand(struct rn__party *self, struct rn__operation *first, uint32_t count);
 /* Armed, and standing in every queue: until somebody fires. Gives which case it was. */
 uint32_t rn__await_park(struct rn__party *self, int64_t deadline, enum rn__cancelling cancelling);
 

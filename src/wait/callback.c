@@ -13,6 +13,7 @@ static void callback_schedule(struct rn__party *party)
 {
     struct rn__callback *callback = rn__container_of(party, struct callback_slot, party)->callback;
     const int result = callback->operation.waiter.result;
+    rn__await_stand(party, NULL, 0);
     rn__party_settle(party); /* before fn, so that fn can start the next wait */
     rn__callback_enter();
     callback->fn(callback, result);
@@ -43,6 +44,7 @@ int rn__callback_await(struct rn__callback *callback)
     rn__lock_acquire(operation->lock);
     const int rc = operation->kind->attempt(operation, &wakes);
     if (rc == RN__PENDING) {
+        rn__await_stand(callback->party, operation, 1);
         operation->waiter.token = rn__party_arm(callback->party);
         operation->waiter.which = 0;
         rn__waitq_push(operation->queue, &operation->waiter);
@@ -57,5 +59,6 @@ bool rn__callback_withdraw(struct rn__callback *callback)
     if (!rn__party_disarm(callback->party))
         return false;
     rn__operation_leave(&callback->operation);
+    rn__await_stand(callback->party, NULL, 0);
     return true;
 }

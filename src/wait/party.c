@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "platform/lock.h"
 #include "platform/platform.h"
+#include "wait/fork.h"
 
 /* 16,384 chunks of 1,024 slots: 256 KiB of address space each, mapped when needed and never unmapped. */
 enum { CHUNK_SLOTS = 1024, CHUNKS = (int)(RN__PARTIES_MAX / CHUNK_SLOTS) };
@@ -23,10 +24,15 @@ static struct {
     uint32_t count;       /* slots in the chunks that are published; slot 0 is never handed out */
     struct rn__lock lock; /* protects free and the making of chunks; leaf: nothing is called under it but mmap */
     struct rn__party *free;
+    uint32_t inherited; /* so many slots, from the first, were made by a parent process */
 } table;
+
+/* What a child sees in place of its parent's chunks. Never written. */
+static _Alignas(RN__CACHE_LINE) char nobody[CHUNK_SLOTS * RN__PARTY_SLOT];
 
 static RN__THREAD_LOCAL struct {
     struct rn__party *party;
+    const void *before_fork;
     uint32_t callbacks;
 } self;
 
@@ -73,6 +79,8 @@ uint32_t rn__party_take_many(struct rn__party **list, uint32_t n)
 {
     uint32_t taken = 0;
     *list = NULL;
+    if (RN__UNLIKELY(rn__party_count() == table.inherited))
+        rn__wait_at_fork();
     rn__lock_acquire(&table.lock);
     while (taken < n && (table.free != NULL || (taken == 0 && table_grow()))) {
         struct rn__party *party = table.free;
@@ -95,12 +103,36 @@ void rn__party_give_back_many(struct rn__party *first, struct rn__party *last, u
     rn__lock_release(&table.lock);
 }
 
+bool rn__party_is_inherited(uint32_t index)
+{
+    return index < table.inherited;
+}
+
+void rn__party_table_lock(void)
+{
+    rn__lock_acquire(&table.lock);
+}
+
+void rn__party_table_unlock(void)
+{
+    rn__lock_release(&table.lock);
+}
+
+void rn__party_table_disown(void)
+{
+    for (uint32_t i = table.inherited / CHUNK_SLOTS; i < table.count / CHUNK_SLOTS; i++)
+        rn__store_release(&table.chunks[i], nobody); /* PARTY-7 */
+    table.inherited = table.count;
+    table.free = NULL;
+}
+
 void rn__party_prepare(struct rn__party *party, const struct rn__party_kind *kind)
 {
     party->next = NULL;
     party->shield = 0;
     party->scope = NULL;
     party->budget = RN__BUDGET;
+    party->standing_count = 0;
     rn__store_relaxed(&party->cause, 0);        /* rlx: the slot is nobody else's yet */
     rn__store_relaxed(&party->wait_verb, NULL); /* rlx: a hint for the dump */
     rn__store_relaxed(&party->kind, kind);      /* rlx: the owner hands tokens out later, by PARTY-3 */
@@ -133,10 +165,17 @@ RN__NOINLINE void rn__party_set_current(struct rn__party *party)
     self.party = party;
 }
 
+/* A callback that forks is still one in the child. */
 void rn__party_forget_caller(void)
 {
+    if (self.party != NULL && self.party->kind->cancellable)
+        self.before_fork = self.party;
     self.party = NULL;
-    self.callbacks = 0;
+}
+
+RN__NOINLINE const void *rn__party_before_fork(void)
+{
+    return self.before_fork;
 }
 
 RN__NOINLINE void rn__callback_enter(void)

@@ -32,6 +32,10 @@
  *
  * The slot outlives its use and its epoch only grows, so a token can be kept, copied and used late: it then names
  * nobody. 2^40 waits of one slot would have to pass during one preemption to confuse two.
+ *
+ * In the child of a fork none of the parties of the parent exists. One chunk of zeros takes the place of all their
+ * slots, IDLE and of epoch 0: every token of theirs has lost, every handle is stale, and no page of theirs is copied
+ * for that. The child's own parties get indices that the parent has not used (fork.c).
  */
 #ifndef RN__WAIT_PARTY_H
 #define RN__WAIT_PARTY_H
@@ -49,6 +53,7 @@ enum { RN__BY_TIMER = 0xfffe, RN__BY_CANCEL = 0xffff };
 #define RN__PARTIES_MAX ((uint32_t)1 << 24)
 
 struct rn__party;
+struct rn__waiter;
 
 /* What a wait looks at of the scope that its party is in; the scope begins with it (runtime/scope.c). */
 struct rn__scope {
@@ -71,14 +76,20 @@ struct rn__party {
     uint64_t word;
     uint64_t life; /* for kinds whose parties have handles: kept, like the epoch, when the slot is used again */
     const struct rn__party_kind *kind;
-    struct rn__party *next; /* of the one list it is in: free slots, an inbox, a ready queue */
+    union {
+        struct rn__party *next; /* of the one list it is in: free slots, an inbox, a ready queue */
+        /* While it waits and is in none: `standing_count` waiters, each in the operation of a case of one array, or
+         * the only one; NULL: nowhere. For the child of a fork, see fork.c. */
+        struct rn__waiter *standing;
+    };
     struct rn__scope
         *scope; /* the last that it has opened, else the one it was spawned into; NULL: none. The owner's */
     struct rn__extra *extra; /* what few have (local.h); NULL in a free slot */
     uint32_t index;
     int32_t cause;   /* why it was cancelled; 0 = it was not. The first one stays */
     uint32_t shield; /* depth of rn_shield_enter; the owner's */
-    uint32_t budget; /* operations that may still complete before others get a turn; the owner's */
+    uint16_t budget; /* operations that may still complete before others get a turn; the owner's */
+    uint16_t standing_count;
     /* What it waits for, for the dump: written by the owner, read by anybody, each a word of its own. */
     const char *wait_verb;
     const char *wait_name;
@@ -105,6 +116,15 @@ void rn__party_prepare(struct rn__party *party, const struct rn__party_kind *kin
 struct rn__party *rn__party_at(uint32_t index);
 uint32_t rn__party_count(void);
 
+/* Is this the number of a slot that a parent process has used? */
+bool rn__party_is_inherited(uint32_t index);
+
+/* Around a fork, by fork.c: nobody else changes the table meanwhile. */
+void rn__party_table_lock(void);
+void rn__party_table_unlock(void);
+/* In the child, under that lock: all the slots are the parent's. */
+void rn__party_table_disown(void);
+
 /* -- who am I -------------------------------------------------------------------------------------------------- */
 
 /* NULL: a plain thread that has not waited yet. */
@@ -115,6 +135,8 @@ void rn__party_set_current(struct rn__party *party);
 
 /* In the child of a fork: whoever called fork() is a plain thread there. */
 void rn__party_forget_caller(void);
+/* The task that the calling thread was when it forked: an address, no more. NULL: none. */
+const void *rn__party_before_fork(void);
 
 /* A callback of the user (drop, clone, modify) runs between these: it must not wait. */
 void rn__callback_enter(void);

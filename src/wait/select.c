@@ -3,6 +3,7 @@
 #include "wait/select.h"
 
 #include "base/random.h"
+#include "wait/fork.h"
 
 _Static_assert(RN_SELECT_MAX <= RN__BY_TIMER, "a case's number is told from a timer and a canceller");
 
@@ -218,6 +219,8 @@ static int park(struct selection *selection, struct rn__party *self, int64_t unt
 /* Stands in all queues and waits, unless one of them is ready meanwhile. */
 static int wait_for_one(struct selection *selection, struct rn__party *self)
 {
+    if (selection->count > 0)
+        rn__await_stand(self, rn__case_operation(&selection->cases[0]), selection->count);
     const uint64_t token = rn__await_arm(self, RN__CANCELLABLE);
     enum look look = STANDS;
     int rc = 0;
@@ -233,6 +236,7 @@ static int wait_for_one(struct selection *selection, struct rn__party *self)
     else if (look == WAS_FIRED)
         rc = park(selection, self, RN__NEVER);
     leave_all(selection);
+    rn__await_stand(self, NULL, 0);
     return rc;
 }
 
@@ -260,6 +264,8 @@ static int wait_until_one(struct selection *selection, struct rn__party *self, r
         return RN_ENOMEM;
     if (self->kind->park == NULL)
         return RN_EDEADLK;
+    if (rn__wait_is_hopeless(self, rn_at_ns(selection->until)))
+        return RN_FORKED;
     for (;;) {
         const int rc = wait_for_one(selection, self);
         if (rc == RN_ETIMEDOUT)

@@ -129,12 +129,16 @@ static const struct rn__party_kind thread_kind = {
 static void thread_ended(void *value)
 {
     struct rn__party *party = value;
+    if (rn__party_is_inherited(party->index)) { /* it was this thread's in the parent of a fork */
+        rn__party_set_current(NULL);
+        return;
+    }
     if (party->scope != NULL)
         rn__die(__FILE__, __LINE__, "a thread ended in a scope that it has opened");
     rn__locals_drop(party);
     rn__extra_free(party);
     rn__party_set_current(NULL);
-    rn__party_give_back(value);
+    rn__party_give_back(party);
 }
 
 RN__NOINLINE struct rn__party *rn__party_of_caller(void)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* api_process.c - runtimes and the rest of a process: fork, signals, masks (contract: <runnel/runtime.h>). */
+/* api_process.c - runtimes and the rest of a process: signals, masks (contract: <runnel/runtime.h>). */
 #include "api/tasks.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fiber/stack.h"
@@ -14,91 +13,6 @@
 static int give_number(void *arg)
 {
     return *(const int *)arg;
-}
-
-/* -- fork -------------------------------------------------------------------------------------------------------- */
-
-/* Runs in a child, which ends with it. */
-static int run_fresh(void)
-{
-    rn_runtime *runtime;
-    int number = 33;
-    rn_task task;
-    if (on_task() || rn_runtime_current() != NULL)
-        return 1;
-    if (rn_run_with(give_number, &number, &(rn_runtime_opts){.workers = 2}) != 33)
-        return 2;
-    if (rn_runtime_new(&runtime, &(rn_runtime_opts){.workers = 2}) != 0)
-        return 3;
-    if (rn_spawn_with(&task, give_number, &number, &(rn_spawn_opts){.runtime = runtime}) != 0)
-        return 4;
-    int result = 0;
-    if (rn_join(task, &result) != 0 || result != 33)
-        return 5;
-    return rn_runtime_free(runtime) == 0 ? 0 : 6;
-}
-
-static void check_child(void)
-{
-    int status;
-    const pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0)
-        _exit(run_fresh());
-    REQUIRE(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status));
-    CHECK_EQ(WEXITSTATUS(status), 0);
-}
-
-static void skip_in_sanitizers(void)
-{
-    if (TEST_SANITIZED)
-        SKIP("sanitizers do not like threads in forked children");
-}
-
-TEST(fork_before_any_runtime)
-{
-    skip_in_sanitizers();
-    check_child();
-    CHECK_EQ(rn_run_with(give_number, &(int){1}, &(rn_runtime_opts){.workers = 2}), 1);
-}
-
-TEST(fork_after_a_runtime)
-{
-    skip_in_sanitizers();
-    CHECK_EQ(rn_run_with(give_number, &(int){1}, &(rn_runtime_opts){.workers = 2}), 1);
-    check_child();
-}
-
-/* qemu 7.2 asserts in its own books when the forked child of a process with threads makes a thread. */
-static void skip_in_emulators(void)
-{
-    if (test_is_emulated())
-        SKIP("the emulator does not like threads in forked children");
-}
-
-/* Of the parent's threads and tasks the child has none; it makes its own. */
-TEST(fork_beside_a_runtime_leaves_the_child_without)
-{
-    rn_runtime *runtime;
-    rn_task task;
-    int number = 4;
-    skip_in_sanitizers();
-    skip_in_emulators();
-    REQUIRE(rn_runtime_new(&runtime, &(rn_runtime_opts){.workers = 2}) == 0);
-    REQUIRE(rn_spawn_with(&task, give_number, &number, &(rn_spawn_opts){.runtime = runtime}) == 0);
-    CHECK_RC(rn_join(task, NULL), 0);
-    CHECK_RC(rn_runtime_wait(runtime, RN_FOREVER), 0);
-    for (int i = 0; i < 5; i++)
-        check_child();
-    CHECK_RC(rn_runtime_free(runtime), 0);
-}
-
-ROOT(fork_within_a_task_leaves_the_child_without)
-{
-    skip_in_sanitizers();
-    skip_in_emulators();
-    check_child();
 }
 
 /* -- signals ----------------------------------------------------------------------------------------------------- */

@@ -94,6 +94,17 @@ void subject_allow_stale_wakeups(uint32_t count)
         stale_left[i] = count;
 }
 
+/* Nobody forks here. */
+void rn__wait_at_fork(void)
+{
+}
+
+bool rn__wait_is_hopeless(const struct rn__party *self, rn_deadline deadline)
+{
+    (void)self, (void)deadline;
+    return false;
+}
+
 /* -- the rest of what is below ---------------------------------------------------------------------------------- */
 
 /* A thread's slot is given back by the case, not by the end of a thread. */

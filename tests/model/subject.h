@@ -52,6 +52,9 @@
 #define rn__budget_spend model__budget_spend
 #define rn__await_arm model__await_arm
 #define rn__await_describe model__await_describe
+#define rn__await_stand model__await_stand
+#define rn__wait_at_fork model__wait_at_fork
+#define rn__wait_is_hopeless model__wait_is_hopeless
 #define rn__await_park model__await_park
 #define rn__callback_init model__callback_init
 #define rn__callback_fini model__callback_fini
@@ -68,6 +71,11 @@
 #define rn__threads_rouse model__threads_rouse
 #define rn__party_of_caller model__party_of_caller
 #define rn__party_forget_caller model__party_forget_caller
+#define rn__party_before_fork model__party_before_fork
+#define rn__party_is_inherited model__party_is_inherited
+#define rn__party_table_lock model__party_table_lock
+#define rn__party_table_unlock model__party_table_unlock
+#define rn__party_table_disown model__party_table_disown
 /* wait/select.c */
 #define rn__select model__select
 #define rn__case_refused model__case_refused
@@ -77,7 +85,9 @@
 #define rn_try_select model__rn_try_select
 #define rn_deadline_case model__deadline_case
 /* platform/lock.c */
-#define rn__lock_acquire_slow model__lock_acquire_slow
+#define rn__lock_enter_slow model__lock_enter_slow
+#define rn__lock_is_lost model__lock_is_lost
+#define rn__process model__process
 /* what subject.c puts in the place of the rest */
 #define rn__now model__now
 #define rn__clock_is_paused model__clock_is_paused
