@@ -42,7 +42,7 @@ enum rn_code {
     /* facts about tasks */
     RN_NO_RUNTIME = -5011, /* this thread belongs to no runtime, and none was named */
     RN_SHUTDOWN = -5012,   /* the runtime is going down */
-    RN_FORKED = -5013,     /* the object belongs to the parent process (reserved: no call says so yet) */
+    RN_FORKED = -5013,     /* it is the parent process's, or only a thread of the parent could end the wait */
 
     /* errno words that runnel itself uses */
     RN_EAGAIN = -EAGAIN,       /* would wait: a lock is held, permits are missing, the blocking pool is full */

@@ -29,17 +29,28 @@
  *
  * Signals: workers block every asynchronous signal (SIGPIPE is none), rn_run's caller too until it returns, so that
  * no handler runs on a task's small stack; a thread of the runtime that keeps the mask of whoever made the runtime
- * takes them. A program that a task starts by fork and exec inherits the blocked mask, as it would from any thread:
- * unblock in between.
+ * takes them. What a task starts by fork, with or without exec, inherits the blocked mask, as it would from any
+ * thread: unblock in the child.
  *
  * Faults: the first runtime of a process installs a handler of SIGSEGV and SIGBUS, for good. It names the task that
  * has overflowed its stack, and hands every signal on to the handler that was there before, or to the default action.
  * It runs on an alternate stack, which each worker gets (rn_run's caller until it returns) unless the thread has one.
  * A handler that you install later replaces it: give yours SA_ONSTACK, and let it call the one that was there.
  *
- * Environment: RN_WORKERS, where the options say 0. fork(): the child has no runtime; it may make its own, unless
- * another thread of the parent was inside a call of the library at that moment and held one of its short locks: fork
- * before there are other threads, or exec.
+ * fork(): the child has the thread that called it, as a plain thread, and nothing of the parent's runtimes, whatever
+ * their workers were doing; it may start its own at once. Calls that name a runtime or a task of the parent say
+ * RN_FORKED (those that return nothing do nothing), and so does a wait without a deadline while the child has no
+ * other thread: nobody could end it. A task function, or blocking job, that returns in the child ends it by _exit()
+ * with the result: the parent's exit handlers do not run, and stdio is not flushed.
+ *
+ * Channels and locks can be used among the child's own: of the parent's tasks and threads none stands in a line any
+ * more. What they hold stays held, a locked mutex, permits, a notify's ticket: set up anew what the child shares with
+ * them. An end on which one of them was waiting may say RN_EBUSY. If one was inside a call for this very object at
+ * that moment, the copy is lost: RN_FORKED, and calls that return no code end the child, with a line on the log.
+ * vfork, posix_spawn and clone are not seen by the library. Drop and clone functions that fork must not return in the
+ * child.
+ *
+ * Environment: RN_WORKERS, where the options say 0.
  */
 #ifndef RUNNEL_RUNTIME_H
 #define RUNNEL_RUNTIME_H
@@ -113,13 +124,13 @@ RN_MUST_USE RN_API int rn_runtime_new(rn_runtime **out, const rn_runtime_opts *o
  * @runtime: NULL: nothing happens, 0
  *
  * Context:  a plain thread; waits
- * Owner:    gone, unless RN_EDEADLK or RN_EINVAL
+ * Owner:    gone, unless RN_EDEADLK, RN_EINVAL or RN_FORKED
  * Cancel:   uncancellable
  * Order:    everything that any of its tasks did happens-before the return (abandoned tasks excepted)
  * Memory:   none
  * Returns:  0 | RN_ETIMEDOUT tasks were abandoned, and the runtime's threads and memory with them |
- *           RN_EDEADLK called inside a task | RN_EINVAL it is rn_run's | RN_ENOMEM this thread's first wait, nothing
- *           was changed
+ *           RN_EDEADLK called inside a task | RN_EINVAL it is rn_run's | RN_FORKED it is the parent process's |
+ *           RN_ENOMEM this thread's first wait, nothing was changed
  */
 RN_API int rn_runtime_free(rn_runtime *runtime);
 
@@ -133,7 +144,8 @@ RN_API int rn_runtime_free(rn_runtime *runtime);
  * Cancel:   atomic: RN_ECANCELED means that you, a task of another runtime, were cancelled
  * Order:    everything that the tasks did happens-before the 0
  * Memory:   none
- * Returns:  0 | RN_ETIMEDOUT | RN_ECANCELED | RN_EDEADLK from one of its own tasks | RN_EINVAL
+ * Returns:  0 | RN_ETIMEDOUT | RN_ECANCELED | RN_EDEADLK from one of its own tasks | RN_EINVAL |
+ *           RN_FORKED it is the parent process's
  */
 RN_API int rn_runtime_wait(rn_runtime *runtime, rn_deadline deadline);
 
@@ -146,7 +158,7 @@ RN_API int rn_runtime_wait(rn_runtime *runtime, rn_deadline deadline);
  * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   none
- * Returns:  NULL on a plain thread; the number, 0 without a runtime
+ * Returns:  NULL on a plain thread; the number, 0 without a runtime and for one of the parent process
  */
 RN_API rn_runtime *rn_runtime_current(void);
 RN_API uint32_t rn_runtime_workers(const rn_runtime *runtime);

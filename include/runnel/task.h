@@ -132,7 +132,7 @@ typedef struct rn_site {
  * Memory:   a task's block, from a pool; address space for its stack; a buffer for a copy of more than 64 bytes
  * Returns:  0 | RN_ENOMEM memory, address space or (RN_PLACE_THREAD, RN_PLACE_POOL) threads | RN_EAGAIN
  *           (RN_PLACE_POOL) the blocking pool is full | RN_NO_RUNTIME | RN_SHUTDOWN | RN_EINVAL no @fn, bad options,
- *           @size too large
+ *           @size too large | RN_FORKED the runtime is the parent process's
  */
 RN_MUST_USE RN_API int rn__spawn(rn_site *site, rn_task *out, rn_fn *fn, void *arg, const rn_spawn_opts *opts);
 RN_MUST_USE RN_API int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, const void *arg, size_t size,
@@ -155,7 +155,7 @@ RN_MUST_USE RN_API int rn__spawn_copy(rn_site *site, rn_task *out, rn_fn *fn, co
  * Order:    everything that the task did happens-before the return
  * Memory:   none
  * Returns:  0 | RN_ECANCELED | RN_ETIMEDOUT (_until) | RN_EDEADLK it is you | RN_EBUSY somebody else is joining it |
- *           RN_EINVAL no task, already joined, or dropped
+ *           RN_EINVAL no task, already joined, or dropped | RN_FORKED it is the parent process's
  */
 RN_API int rn_join(rn_task task, int *result);
 RN_API int rn_join_until(rn_task task, int *result, rn_deadline deadline);
@@ -203,7 +203,7 @@ RN_API void rn_task_drop(rn_task task);
 RN_API void rn_task_cancel(rn_task task, int cause);
 
 /**
- * rn_task_ended - whether it has ended (true as well for no task and for one that was joined)
+ * rn_task_ended - whether it has ended (true as well for no task, one that was joined, and the parent process's)
  *
  * Context:  any task or thread; never waits
  * Owner:    the handle is still yours
@@ -240,7 +240,7 @@ RN_API rn_task rn_task_self(void);
  * Cancel:   uncancellable (never waits)
  * Order:    none
  * Memory:   none
- * Returns:  0 | RN_EINVAL no task, a stale one, or no buffer
+ * Returns:  0 | RN_EINVAL no task, a stale one, or no buffer | RN_FORKED it is the parent process's
  */
 RN_API int rn_task_name(rn_task task, char *buffer, size_t size);
 

@@ -340,7 +340,11 @@ RN__UNINSTRUMENTED void rn__fiber_adopt_thread(struct rn__fiber *fiber)
 #if RN__ANNOTATES_FIBERS
     char *low = NULL;
     size_t size = 0;
-    (void)rn__platform_thread_stack(&low, &size);
+    const struct rn__stack *ours = rn__stack_find(&low); /* in the child of a fork, which a task called */
+    if (ours == NULL)
+        (void)rn__platform_thread_stack(&low, &size);
+    else
+        low = ours->low, size = rn__stack_class_size(ours->size_class);
     rn__annotate_thread(&fiber->annotated, low, size);
 #endif
 }

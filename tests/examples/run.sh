@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 # run.sh - each example prints what its .expected file says, and ends with 0. OUT is the build's folder.
 
+# One of them forks beside its runtime, and the child has one too.
+export TSAN_OPTIONS="die_after_fork=0:${TSAN_OPTIONS-}"
+
 passed=0 failed=0
 limit=
 command -v timeout >/dev/null && limit='timeout 60'
