@@ -112,6 +112,10 @@ struct rn__stack *rn__stack_find(const void *address);
  * The handler needs a stack of its own: each thread that runs fibers calls rn__platform_fault_stack first. */
 void rn__stack_report_overflows(size_t (*describe)(void *owner, char *text, size_t size));
 
+/* The same for the calling thread, on the stack that the system gave it and for as long as `owner` runs there; NULL:
+ * nobody any more. */
+void rn__stack_of_thread_is(void *owner);
+
 /* For the figures: since the start of the process. */
 struct rn__stack_totals {
     size_t slabs;

@@ -3,6 +3,7 @@
  * plain thread's way of waiting under a task's name, handle and cancellation. A task of the blocking pool runs in the
  * same way, on a thread that is used again. */
 #include "base/alloc.h"
+#include "fiber/stack.h"
 #include "runtime/runtime.h"
 
 #include <runnel/error.h>
@@ -21,7 +22,12 @@ static int call(struct rn__task *task)
 {
     rn__task_set_state(task, RN__TASK_STARTED);
     rn__party_set_current(&task->party);
-    return rn__task_call(task, task->argument);
+    void *fault_stack = rn__platform_fault_stack();
+    rn__stack_of_thread_is(task);
+    const int result = rn__task_call(task, task->argument);
+    rn__stack_of_thread_is(NULL);
+    rn__platform_fault_stack_undo(fault_stack);
+    return result;
 }
 
 static void run(void *arg)

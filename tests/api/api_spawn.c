@@ -483,13 +483,16 @@ static int overflow_by_large_frames(void *arg)
 struct overflow {
     rn_fn *fn;
     size_t stack_size;
+    enum rn_place place;
 };
 
 static void overflow_in_task(struct overflow *overflow)
 {
     rn_task task;
     REQUIRE(rn_spawn_with(&task, overflow->fn, &overflow->stack_size,
-                          &(rn_spawn_opts){.name = "deep thought", .stack_size = overflow->stack_size}) == 0);
+                          &(rn_spawn_opts){.name = "deep thought",
+                                           .stack_size = overflow->stack_size,
+                                           .place = overflow->place}) == 0);
     rn_join(task, NULL);
 }
 
@@ -499,16 +502,20 @@ static int root_of_overflow(void *arg)
     return 0;
 }
 
-static void check_overflow(const char *guard, rn_fn *fn, size_t stack_size, const char *report)
+static void check_overflow_of(struct overflow *overflow, const char *report)
 {
     if (TEST_SANITIZED)
         SKIP("a sanitizer reports it in its own way");
-    struct overflow how = {fn, stack_size};
-    setenv("RN_STACK_GUARD", guard, 1);
     EXPECT_DEATH(SIGSEGV, report)
     {
-        rn_run_with(root_of_overflow, &how, &(rn_runtime_opts){.workers = 2});
+        rn_run_with(root_of_overflow, overflow, &(rn_runtime_opts){.workers = 2});
     }
+}
+
+static void check_overflow(const char *guard, rn_fn *fn, size_t stack_size, const char *report)
+{
+    setenv("RN_STACK_GUARD", guard, 1);
+    check_overflow_of(&(struct overflow){.fn = fn, .stack_size = stack_size}, report);
 }
 
 #define REPORT(size) "^runnel: stack overflow in deep thought \\(.*api_spawn\\.c:[0-9]+\\): its " size " KiB of stack"
@@ -536,6 +543,13 @@ TEST(task_that_overflows_by_frames_of_8_kib_is_named_under_mprotect)
 TEST(task_that_overflows_the_smallest_stack_is_named)
 {
     check_overflow("install", overflow, RN_STACK_SIZE_MIN, REPORT("16"));
+}
+
+/* Whether the C library counts the guard as a part is its own affair. */
+TEST(task_that_overflows_the_stack_of_its_own_thread_is_named)
+{
+    struct overflow own = {.fn = overflow, .stack_size = 16 << 20, .place = RN_PLACE_THREAD};
+    check_overflow_of(&own, REPORT("163[0-9]{2}"));
 }
 
 TEST(task_that_overflows_a_large_stack_is_named)
