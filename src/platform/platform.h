@@ -94,9 +94,9 @@ struct rn__at_fork {
     uint32_t is_known;
 };
 
-/* Said by each part before it first takes a lock of its own; again is cheap, and does nothing. Such locks are leaves:
- * no two are held at once, so the order in which the parts are known does not matter. A registration that runs out of
- * memory is silently tried again next time. */
+/* Said by each part before it first takes a lock of its own; again is cheap, and does nothing. Nobody holds locks of
+ * two parts at once, though the platform's own may come last, as they do here: so the order in which the parts are
+ * known does not matter. A registration that runs out of memory is silently tried again next time. */
 void rn__platform_at_fork(struct rn__at_fork *part);
 
 /* Threads of this process, the caller included; 0: the system does not tell. */

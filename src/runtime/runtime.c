@@ -211,11 +211,11 @@ static struct {
     struct rn__lock lock;
     bool is_composed;
     uint32_t process; /* that has made a runtime */
-} once;
+} composition;
 
 static void before_fork(void)
 {
-    rn__lock_acquire(&once.lock);
+    rn__lock_acquire(&composition.lock);
     rn__sites_lock();
     rn__workers_lock();
 }
@@ -226,7 +226,7 @@ static void after_fork(bool in_child)
         rn__workers_disown();
     rn__workers_unlock();
     rn__sites_unlock();
-    rn__lock_release(&once.lock);
+    rn__lock_release(&composition.lock);
 }
 
 /* In the child of a fork the rest that is to be forgotten waits until here: most children soon become another
@@ -235,14 +235,14 @@ static void compose_once(void)
 {
     static struct rn__at_fork part = {.before = before_fork, .after = after_fork};
     rn__platform_at_fork(&part);
-    rn__lock_acquire(&once.lock);
-    if (!once.is_composed)
+    rn__lock_acquire(&composition.lock);
+    if (!composition.is_composed)
         rn__compose();
-    if (once.process != rn__process)
+    if (composition.process != rn__process)
         rn__sites_forget_the_living();
-    once.is_composed = true;
-    once.process = rn__process;
-    rn__lock_release(&once.lock);
+    composition.is_composed = true;
+    composition.process = rn__process;
+    rn__lock_release(&composition.lock);
 }
 
 static int make(struct rn_runtime **out, const rn_runtime_opts *opts, uint32_t wanted)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* -- faults to order -------------------------------------------------------------------------------------------- */
@@ -280,6 +281,63 @@ TEST(platform_calls_at_the_end_of_a_thread)
     REQUIRE(rn__platform_thread_create(&thread, set_exit_value, &value, NULL, true, 0));
     rn__platform_thread_join(thread);
     CHECK(ended == &value);
+}
+
+/* -- fork -------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    int before, after, after_in_child;
+} forks;
+
+static void count_before(void)
+{
+    forks.before++;
+}
+
+static void count_after(bool in_child)
+{
+    forks.after++;
+    forks.after_in_child += in_child;
+}
+
+static struct rn__at_fork fork_part = {.before = count_before, .after = count_after};
+
+static int look_at_forks(void)
+{
+    const bool as_it_should = forks.before == 1 && forks.after == 1 && forks.after_in_child == 1;
+    rn__platform_at_fork(&fork_part);
+    return as_it_should ? 7 : 1;
+}
+
+TEST(platform_tells_each_part_of_a_fork_once_on_both_sides)
+{
+    int status = 0;
+    rn__platform_at_fork(&fork_part);
+    rn__platform_at_fork(&fork_part);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(look_at_forks());
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK_EQ(WEXITSTATUS(status), 7);
+    CHECK_EQ(forks.before, 1);
+    CHECK_EQ(forks.after, 1);
+    CHECK_EQ(forks.after_in_child, 0);
+}
+
+static void count_threads(void *count)
+{
+    *(uint32_t *)count = rn__platform_thread_count();
+}
+
+TEST(platform_counts_threads)
+{
+    struct rn__thread thread;
+    uint32_t count = 0;
+    const uint32_t before = rn__platform_thread_count(); /* sanitizers have some of their own */
+    CHECK(before >= 1);
+    REQUIRE(rn__platform_thread_create(&thread, count_threads, &count, NULL, true, 0));
+    rn__platform_thread_join(thread);
+    CHECK(count >= before + 1);
 }
 
 /* -- waiting ---------------------------------------------------------------------------------------------------- */
