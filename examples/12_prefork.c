@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 11_prefork.c - worker processes with a runtime each; their supervisor has one too, and replaces what falls over */
+/* 12_prefork.c - worker processes with a runtime each; their supervisor has one too, and replaces what falls over */
 #include <runnel.h>
 #include <stdio.h>
 #include <sys/socket.h>

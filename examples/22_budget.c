@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 23_budget.c - what lies unread in two channels together is bounded in bytes, not in messages */
+/* 22_budget.c - what lies unread in two channels together is bounded in bytes, not in messages */
 #include <runnel.h>
 
 #include <stdio.h>

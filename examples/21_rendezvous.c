@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 22_rendezvous.c - a channel of capacity 0: send returns when the message has been taken, so nothing lies about */
+/* 21_rendezvous.c - a channel of capacity 0: send returns when the message has been taken, so nothing lies about */
 #include <runnel.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 17_locals.c - whose request is it? A value of the task, inherited by those that it spawns, for code deep inside */
+/* 18_locals.c - whose request is it? A value of the task, inherited by those that it spawns, for code deep inside */
 #include <runnel.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 21_mpmc.c - one queue of jobs for a pool of workers: each takes the next job when it is free */
+/* 20_mpmc.c - one queue of jobs for a pool of workers: each takes the next job when it is free */
 #include <runnel.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 17_time.c - periodic work, and a test of it that runs an hour in no time: by a clock that jumps */
+/* 19_time.c - periodic work, and a test of it that runs an hour in no time: by a clock that jumps */
 #include <runnel.h>
 
 #include <stdio.h>

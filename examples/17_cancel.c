@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 16_cancel.c - a request with a time limit for each try, one for all of them, and a button to stop it */
+/* 17_cancel.c - a request with a time limit for each try, one for all of them, and a button to stop it */
 #include <runnel.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 15_scopes.c - tasks that end before their block: all or the first failure, and results as they come */
+/* 16_scopes.c - tasks that end before their block: all or the first failure, and results as they come */
 #include <runnel.h>
 
 #include <stdio.h>
