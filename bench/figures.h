@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* figures.h - what a figure is.
  *
- * A figure is a row in one of the tables at the ends of the files beside this one: a name, a unit and the function that
- * measures it once. figures.c repeats that, each time in a process of its own, so that no round sees the memory, the
- * placement or the threads that another one has left behind, and prints the median.
+ * A figure is a row in one of the tables at the ends of the files beside this one: a name, a unit and the function
+ * that measures it once. figures.c repeats that, each time in a process of its own, so that no round sees the memory,
+ * the placement or the threads that another one has left behind, and prints the median.
  */
 #ifndef FIGURES_H
 #define FIGURES_H

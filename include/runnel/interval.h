@@ -87,7 +87,7 @@ RN_API int rn_interval_tick_until(rn_interval *interval, int64_t *due_ns, rn_dea
  *
  * Context:  anywhere; never waits
  * Owner:    a value
- * Cancel:   as the call that it is named after
+ * Cancel:   uncancellable (never waits); the select that it goes into is atomic
  * Order:    none
  * Memory:   none
  * Returns:  the case
