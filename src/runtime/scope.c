@@ -192,6 +192,7 @@ static void schedule_fired(struct walk *walk)
     while (walk->fired != NULL) {
         struct rn__party *party = walk->fired;
         walk->fired = party->next;
+        party->next = NULL; /* which also is where it stands (wait/fork.c) */
         party->kind->schedule(party);
     }
 }
