@@ -2,6 +2,7 @@
 /* serve.c - the loop of a handler of an mpsc, and how it stands in the channel's queue while there is nothing to do
  * (drawing in wait/handler.h).
  */
+#include "base/log.h"
 #include "channel/mpsc.h"
 #include "wait/handler.h"
 
@@ -30,6 +31,8 @@ static bool run(struct rn__handler *handler, rn_handler_fn *fn, void *ctx, int *
         *result = rn__handler_call_user(handler, fn, message, ctx);
         if (RN__UNLIKELY(process != rn__process)) /* it has forked, and this is the child, which serves nobody */
             return true;
+        if (RN__UNLIKELY(self->scope != NULL))
+            rn__die(__FILE__, __LINE__, "a handler's function has returned and left a scope open");
         if (*result != 0)
             break;
         rn__budget_spend(self);

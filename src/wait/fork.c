@@ -34,8 +34,8 @@ static void clear(struct rn__waitq *queue)
     }
 }
 
-/* Whoever was fired may be in a list of those who are to be scheduled, and what can yield is in one from then until it
- * runs; a thread that was scheduled is not. A slot that nobody uses has no kind. */
+/* Whoever was fired may be in a list of those who are to be scheduled, and what can yield is in one from then until
+ * it runs; a thread that was scheduled is not. A slot that nobody uses has no kind. */
 static bool is_standing(const struct rn__party *party)
 {
     const enum rn__party_state state = rn__word_state(rn__load_relaxed(&party->word)); /* rlx: the only thread */

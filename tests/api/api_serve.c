@@ -7,6 +7,9 @@
 #include "runtime/worker.h"
 
 #include <errno.h>
+#include <signal.h>
+
+#include <runnel/scope.h>
 
 /* -- a handler that writes down what it is called with ----------------------------------------------------------- */
 
@@ -675,4 +678,29 @@ TEST(serve_outside_of_a_runtime_needs_one)
     struct channel channel = channel_of_ints(8);
     CHECK_REFUSED(channel.rx, note, NULL, RN_NO_RUNTIME);
     drop_both(channel);
+}
+
+static rn_scope left_open;
+
+static int leave_open(void *message, void *ctx)
+{
+    (void)message;
+    (void)ctx;
+    rn_scope_open(&left_open);
+    return 0;
+}
+
+static void serve_and_leave_open(void)
+{
+    struct channel channel = channel_of_ints(8);
+    rn_task task;
+    RN_MUST(rn_serve(&task, channel.rx, leave_open, NULL));
+    RN_MUST(send_int(channel.tx, 1));
+    (void)rn_join(task, NULL);
+}
+
+TEST(serve_of_a_function_that_leaves_a_scope_open_ends_the_program)
+{
+    EXPECT_DEATH(SIGABRT, "handler's function has returned and left a scope open")
+    on_workers(1, serve_and_leave_open);
 }
