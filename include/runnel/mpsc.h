@@ -116,7 +116,7 @@ typedef struct rn_mpsc_opts {
     uint32_t flags;   /* 0 */
     uint32_t reserved0;
     rn_budget *budget;                               /* NULL: messages are not weighed. Else unbounded, and weigh */
-    size_t (*weigh)(const void *message, void *ctx); /* the same for a message whenever it is asked */
+    size_t (*weigh)(const void *message, void *ctx); /* the same whenever it is asked; may not wait */
     void *weigh_ctx;
     uint64_t reserved[3];
 } rn_mpsc_opts;

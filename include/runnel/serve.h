@@ -77,7 +77,7 @@ typedef int rn__handler_call(rn_handler_fn *fn, void *message, void *ctx);
  *           for that message; each call of @fn happens-before the next
  * Memory:   a task's block, from a pool; address space for its stack. Afterwards none
  * Returns:  0 | RN_ENOMEM memory or address space | RN_NO_RUNTIME | RN_SHUTDOWN | RN_EBUSY somebody waits for a
- *           message of @rx | RN_EINVAL no @rx, no @fn, bad options
+ *           message of @rx | RN_EINVAL no @rx, no @fn, a channel of capacity 0, bad options
  */
 RN_MUST_USE RN_API int rn__serve(rn_site *site, rn_task *out, rn_mpsc_rx *rx, rn__handler_call *call,
                                  rn_handler_fn *fn, void *ctx, const rn_spawn_opts *opts);

@@ -91,6 +91,8 @@ int rn__serve(rn_site *site, rn_task *out, rn_mpsc_rx *rx, rn__handler_call *cal
         return RN_EINVAL;
     rn__end_check(&rx->end, RN__MPSC_RX);
     struct rn__mpsc *channel = rx->channel;
+    if (rn__mpsc_is_rendezvous(channel)) /* the message could not stay there until the handler runs */
+        return RN_EINVAL;
     if (is_received_from(channel))
         return RN_EBUSY;
     const size_t size = channel->element.size;

@@ -10,7 +10,10 @@
 
 static size_t weight_of(const struct rn__mpsc *channel, const void *message)
 {
-    return channel->weigh(message, channel->weigh_ctx);
+    rn__callback_enter();
+    const size_t weight = channel->weigh(message, channel->weigh_ctx);
+    rn__callback_leave();
+    return weight;
 }
 
 static bool is_closed(struct rn__mpsc *channel, bool waits)

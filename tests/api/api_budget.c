@@ -44,6 +44,24 @@ HELPER void park_sender(struct call *call)
 
 /* -- one channel ------------------------------------------------------------------------------------------------- */
 
+static size_t weigh_and_wait(const void *message, void *ctx)
+{
+    CHECK_RC(rn_sleep_ms(1), RN_EDEADLK);
+    return weigh(message, ctx);
+}
+
+EVERYWHERE(budget_is_weighed_by_a_function_that_may_not_wait)
+{
+    rn_budget budget = RN_BUDGET_INIT(SIZE);
+    struct channel channel;
+    const rn_mpsc_opts opts = {.budget = &budget, .weigh = weigh_and_wait};
+    REQUIRE(rn_mpsc_channel_with(&channel.tx, &channel.rx, RN_UNBOUNDED, RN_ELEM(int), &opts) == 0);
+    CHECK_RC(send_int(channel.tx, 3), 0);
+    CHECK_EQ(recv_int(channel.rx), 3);
+    CHECK_EQ(left_of(&budget), SIZE);
+    drop_both(channel);
+}
+
 TEST(budget_needs_an_unbounded_channel_and_a_way_to_weigh)
 {
     rn_budget budget = RN_BUDGET_INIT(SIZE);

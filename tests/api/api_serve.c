@@ -657,6 +657,9 @@ ROOT(serve_that_is_refused_leaves_the_receiver)
     CHECK_REFUSED(channel.rx, note, (&(rn_spawn_opts){.place = RN_PLACE_THREAD}), RN_EINVAL);
     CHECK_REFUSED(channel.rx, note, (&(rn_spawn_opts){.reserved0 = 1}), RN_EINVAL);
     CHECK_REFUSED(channel.rx, note, (&(rn_spawn_opts){.stack_size = 1}), RN_EINVAL);
+    struct channel nothing_stays = channel_of_ints(0);
+    CHECK_REFUSED(nothing_stays.rx, note, NULL, RN_EINVAL);
+    drop_both(nothing_stays);
     CHECK_RC(send_int(channel.tx, 5), 0);
     CHECK_EQ(recv_int(channel.rx), 5);
     drop_both(channel);
