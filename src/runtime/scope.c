@@ -172,18 +172,35 @@ static void cancel_from_above(struct walk *walk, struct scope *scope, int32_t ca
     rn__lock_release(&scope->lock);
 }
 
-/* The party, and each scope that it has opened after `from`, which has its cause already; NULL: all. */
+static struct scope *last_opened_by(const struct rn__party *party)
+{
+    return party->scope == NULL ? NULL : opened_by(party, inside_of(party->scope));
+}
+
+/* Under the party's lock. */
+static bool has_open(const struct rn__party *party, const struct scope *scope)
+{
+    const struct scope *at = last_opened_by(party);
+    while (at != NULL && at != scope)
+        at = opened_by(party, at->outer);
+    return at != NULL;
+}
+
+/* The party, and each scope that it has opened after `from`, which has its cause already; NULL: all. A scope that was
+ * closed meanwhile has nothing to say to its opener any more. */
 static void cancel_party(struct walk *walk, struct rn__party *party, const struct scope *from, int32_t cause)
 {
     struct rn__lock *lock = lock_of(party);
     rn__lock_acquire(lock);
-    struct scope *scope = party->scope == NULL ? NULL : opened_by(party, inside_of(party->scope));
-    for (; scope != NULL && scope != from; scope = opened_by(party, scope->outer))
-        cancel_from_above(walk, scope, cause);
+    if (from != NULL && !has_open(party, from))
+        goto unlock;
+    for (struct scope *at = last_opened_by(party); at != NULL && at != from; at = opened_by(party, at->outer))
+        cancel_from_above(walk, at, cause);
     if (rn__party_cancel_begin(party, cause)) {
         party->next = walk->fired; /* fired and not scheduled it is in no other list */
         walk->fired = party;
     }
+unlock:
     rn__lock_release(lock);
 }
 
