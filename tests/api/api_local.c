@@ -63,7 +63,7 @@ EVERYWHERE(local_value_is_kept_replaced_and_taken)
 
 EVERYWHERE(local_value_that_is_replaced_is_dropped)
 {
-    struct counted first = {0}, second = {0};
+    static struct counted first = {0}, second = {0};
     CHECK_RC(rn_local_set(&owned, take_one(&first)), 0);
     CHECK_RC(rn_local_set(&owned, take_one(&second)), 0);
     CHECK_EQ(first.dropped, 1);
@@ -163,7 +163,7 @@ static int keep_and_be_cancelled(void *arg)
 
 ROOT(local_values_of_a_cancelled_task_are_dropped)
 {
-    struct counted counted = {0};
+    static struct counted counted = {0};
     rn_task task;
     REQUIRE(rn_spawn(&task, keep_and_be_cancelled, &counted) == 0);
     WAIT_UNTIL(waits_in(task, "sleep"));
@@ -193,7 +193,7 @@ ROOT_ON(2, local_value_leaves_the_name_alone)
 /* A thread of the pool is somebody else's next. */
 ROOT_ON(1, local_values_of_a_blocking_job_are_dropped_with_it)
 {
-    struct counted counted = {0};
+    static struct counted counted = {0};
     CHECK_RC(rn_blocking(keep_and_run, &counted, NULL), 0);
     CHECK_EQ(counted.dropped, 1);
     CHECK_EQ(counted.dropped_by, 0);
@@ -219,7 +219,7 @@ static int inherits_twice(void *arg)
 
 ROOT(local_value_is_inherited_where_the_key_says_so)
 {
-    struct counted counted = {0}, other = {0};
+    static struct counted counted = {0}, other = {0};
     rn_task task;
     CHECK_RC(rn_local_set(&shared, take_one(&counted)), 0);
     CHECK_RC(rn_local_set(&owned, take_one(&other)), 0);
@@ -250,7 +250,7 @@ static void *run_on_thread(void *arg)
 /* A plain thread spawns, into a runtime that it names or as the root of its own, and ends. */
 TEST(local_value_of_a_thread_is_inherited_and_dropped)
 {
-    struct counted counted = {0};
+    static struct counted counted = {0};
     pthread_t thread;
     REQUIRE(pthread_create(&thread, NULL, run_on_thread, &counted) == 0);
     REQUIRE(pthread_join(thread, NULL) == 0);
@@ -267,7 +267,7 @@ static int must_not_run(void *arg)
 
 ROOT_ON(2, local_value_that_refuses_to_be_inherited_fails_the_spawn)
 {
-    struct counted counted = {0}, willing = {0};
+    static struct counted counted = {0}, willing = {0};
     static const rn_local another = RN_LOCAL_INIT(let_go, share);
     rn_task task = rn_task_self();
     CHECK_RC(rn_local_set(&shared, take_one(&counted)), 0);
@@ -290,7 +290,7 @@ static int nothing_for_children(void *value, void **child)
 ROOT_ON(2, local_value_may_leave_nothing_to_children)
 {
     static const rn_local key = RN_LOCAL_INIT(let_go, nothing_for_children);
-    struct counted counted = {0};
+    static struct counted counted = {0};
     rn_task task;
     CHECK_RC(rn_local_set(&key, take_one(&counted)), 0);
     REQUIRE(rn_spawn(&task, has_shared, NULL) == 0);
@@ -313,7 +313,7 @@ static void *spawn_without_runtime(void *arg)
 
 TEST(local_value_is_not_asked_by_a_spawn_that_is_refused)
 {
-    struct counted counted = {0};
+    static struct counted counted = {0};
     pthread_t thread;
     REQUIRE(pthread_create(&thread, NULL, spawn_without_runtime, &counted) == 0);
     REQUIRE(pthread_join(thread, NULL) == 0);
@@ -333,7 +333,7 @@ static int hold_thread(void *arg)
 /* The pool refuses when the task is complete already, with what it has inherited. */
 static void refuse_with_inheritance(void)
 {
-    struct counted counted = {0};
+    static struct counted counted = {0};
     const rn_spawn_opts opts = {.place = RN_PLACE_POOL};
     rn_task tasks[2];
     REQUIRE(rn_spawn_with(&tasks[0], hold_thread, NULL, &opts) == 0);
@@ -372,7 +372,7 @@ static void set_in_drop(void *value)
 EVERYWHERE(local_drop_function_may_only_look)
 {
     static const rn_local key = RN_LOCAL_INIT(set_in_drop, NULL);
-    struct counted counted = {0};
+    static struct counted counted = {0};
     CHECK_RC(rn_local_set(&plain, &counted), 0);
     CHECK_RC(rn_local_set(&key, &counted), 0);
     CHECK_RC(rn_local_set(&key, NULL), 0);
