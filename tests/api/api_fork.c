@@ -444,7 +444,7 @@ static bool all_wait(uint32_t count)
     uint32_t waiting = 0;
     for (uint32_t i = 1; i < rn__party_count(); i++) {
         const uint64_t word = rn__load_acquire(&rn__party_at(i)->word);
-        waiting += rn__word_state(word) == RN__PARTY_ARMED;
+        waiting += rn__word_state(word) == RN__PARTY_ARMED && rn__load_acquire(&rn__party_at(i)->wait_verb) != NULL;
     }
     return waiting == count;
 }
@@ -502,6 +502,8 @@ static void wait_everywhere(void (*child)(void))
     for (size_t i = 0; i < RN__COUNT(threads); i++)
         REQUIRE(pthread_create(&threads[i], NULL, wait_as_thread, &fns[i + 1]) == 0);
     WAIT_UNTIL(all_wait(5));
+    (void)rn_mpsc_rx_len(rx); /* and have let go of the locks under which they began to wait */
+    CHECK_EQ(rn_semaphore_available(&semaphore), 0);
     in_child(child);
     CHECK(all_wait(5));
     rn_notify_all(&notify);
