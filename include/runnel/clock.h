@@ -46,8 +46,8 @@ enum rn_clock {
  * @how: whether it jumps by itself
  *
  * Who is waiting at that moment goes on waiting, by the clock as it is now. The clock never goes back; but who reads
- * it on another thread in the very moment of the pause may have seen it a little ahead. The grace time of a runtime
- * that ends is measured by the paused clock for tasks, by the real one for blocking jobs.
+ * it on another thread in the very moment of the first pause of a process may have seen it a little ahead. The grace
+ * time of a runtime that ends is measured by the paused clock for tasks, by the real one for blocking jobs.
  *
  * Context:  any task or thread; waits for others to notice, which they do at once
  * Owner:    nothing

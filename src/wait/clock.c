@@ -33,8 +33,10 @@ static struct {
     void *ctx;
 } source;
 
+enum { STOPPING = -1 };
+
 static struct {
-    int64_t stands_at; /* 0: it goes */
+    int64_t stands_at; /* 0: it goes; STOPPING: it is being stopped */
     int64_t ahead;     /* of the system's clock, while it goes */
     uint32_t era;
     bool jumps;
@@ -74,13 +76,22 @@ static int64_t later(int64_t at, int64_t ns)
     return __builtin_add_overflow(at, ns, &sum) || sum == RN__NEVER ? RN__NEVER - 1 : sum;
 }
 
+/* So that it never goes back: a time of the clock that goes counts only if the clock still goes, as it did. What is
+ * read while it is being stopped would be later than where it stands. */
 static int64_t read_clock(void *ctx)
 {
     (void)ctx;
-    const int64_t stands_at = rn__load_seq_cst(&dial.stands_at); /* CLOCK-4 */
-    if (stands_at != 0)
-        return stands_at;
-    return later(rn__platform_now(), rn__load_relaxed(&dial.ahead)); /* rlx: written before the clock went on */
+    for (;;) {
+        const uint32_t era = rn__load_acquire(&dial.era);            /* CLOCK-8 */
+        const int64_t stands_at = rn__load_seq_cst(&dial.stands_at); /* CLOCK-4 */
+        if (stands_at > 0)
+            return stands_at;
+        const int64_t now = later(rn__platform_now(), rn__load_relaxed(&dial.ahead)); /* rlx: of that era */
+        const bool goes_on = rn__load_seq_cst(&dial.stands_at) == 0;                  /* CLOCK-4 */
+        if (goes_on && rn__load_acquire(&dial.era) == era)                            /* CLOCK-8 */
+            return now;
+        rn__platform_yield(); /* for the few instructions of begin_standing() */
+    }
 }
 
 bool rn__clock_is_paused(void)
@@ -265,8 +276,9 @@ static int begin_standing(bool jumps)
     if (dial.stands_at != 0 || (source.fn != NULL && source.fn != read_clock))
         return RN_EBUSY;
     dial.jumps = jumps;
-    stand_at(rn__now());
-    rn__store_release(&source.fn, read_clock); /* CLOCK-1 */
+    stand_at(STOPPING);
+    stand_at(later(rn__platform_now(), rn__load_relaxed(&dial.ahead))); /* rlx: written under the lock */
+    rn__store_release(&source.fn, read_clock);                          /* CLOCK-1 */
     new_era();
     return 0;
 }
